@@ -1,0 +1,208 @@
+"""What a city is in memory, and what readers and stores hand to one another.
+
+Tables, not object graphs: a city is a few data frames in one metric CRS, a hierarchy is the
+column ``parent_id``. Nothing here changes in place.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from cim.schema import ACCESS_LEVELS, CLASSES
+
+MeshKind = Literal["MultiSurface", "Solid", "CompositeSolid", "Triangles"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mesh:
+    """The surface of one object at one level of detail: polygons or triangles.
+
+    A face is one outer ring and any number of inner ones. ``Triangles`` leave `ring_sizes`
+    and `face_rings` empty: every three indices are a face.
+    """
+
+    object_id: str
+    lod: str
+    kind: MeshKind
+    vertices: NDArray[np.float64]
+    """(n, 3) metres: x east, y north, z up; in the source's CRS until the load transforms it."""
+    indices: NDArray[np.uint32]
+    """(k,) vertex numbers, ring after ring, without repeating the first vertex."""
+    ring_sizes: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
+    """(r,) vertices in each ring."""
+    face_rings: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
+    """(f,) rings in each face, the outer one first."""
+    face_part: NDArray[np.uint16] = field(default_factory=lambda: np.empty(0, np.uint16))
+    """(f,) which entry of `parts` each face is; empty if there is at most one."""
+    parts: tuple[Mapping[str, Any], ...] = ()
+    """Semantic surfaces ``{"type": "RoofSurface", …}`` or materials ``{"name": …, "color": [r, g, b, a]}``
+    with components 0–1."""
+    shells: tuple[int, ...] = ()
+    """Faces in each shell of a solid, the outer shell first; empty if there is only one."""
+    closed: bool | None = None
+    """Whether every edge has exactly two faces; None if not examined."""
+    volume: float | None = None
+    """Enclosed volume in m³; None unless closed."""
+
+    @property
+    def face_count(self) -> int:
+        """How many faces there are."""
+        return len(self.face_rings) if self.kind != "Triangles" else len(self.indices) // 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Some objects on their way from a reader to a store.
+
+    `objects` has a RangeIndex and the columns of `schema.OBJECT_COLUMNS`, of which only
+    ``object_id`` and ``class`` must be there. A column outside the dictionary is an attribute
+    under its own name; ``attributes`` may hold a dict per row, which is merged with those.
+    ``geometry`` is a plain object column of shapely geometries (None where there is none).
+    """
+
+    objects: pd.DataFrame
+    meshes: Sequence[Mesh] = ()
+    nodes: pd.DataFrame | None = None
+    """`schema.NODE_COLUMNS`, or None."""
+    edges: pd.DataFrame | None = None
+    """`schema.EDGE_COLUMNS`, or None."""
+
+    def __len__(self) -> int:
+        return len(self.objects)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """A raster on its way into a store, or one that a store holds."""
+
+    name: str
+    kind: str
+    """One of `schema.COVERAGE_KINDS`."""
+    path: Path
+    """A Cloud-Optimized GeoTIFF."""
+    crs: str
+    bounds: tuple[float, float, float, float]
+    """West, south, east, north in WGS 84 degrees."""
+    width: int
+    height: int
+    bands: tuple[Mapping[str, Any], ...]
+    """Per band: name, dtype, nodata, minimum, maximum."""
+    valid_from: date | None = None
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One object of a source that was not loaded, and why."""
+
+    object: str
+    code: str
+    """Short and stable, such as ``duplicate_id`` or ``coordinates_not_finite``."""
+    reason: str
+    raw: str = ""
+    """The start of what the source said, so that it can be found and mended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something noticed about a source that its user should know."""
+
+    severity: Literal["info", "warning", "error"]
+    code: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return self.message + (f" ({self.hint})" if self.hint else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A file or service before reading: enough to credit it, to check it and to read it again."""
+
+    name: str
+    uri: str = ""
+    sha256: str = ""
+    reader: str = ""
+    licence: str = ""
+    attribution: str = ""
+    crs: str = ""
+    """As understood, such as ``EPSG:4490``."""
+    crs_source: str = ""
+    """Where that came from: ``file``, ``user``, ``default of the format`` …"""
+    encoding: str = ""
+    height_datum: str = ""
+    length_unit: str = "m"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CityModel:
+    """A selection of a city at one moment: tables in one projected CRS in metres.
+
+    `objects` is indexed by ``oid``, the store's number of the object, and carries
+    `schema.OBJECT_COLUMNS` and `schema.KEPT_COLUMNS`; its geometry is the footprint.
+    """
+
+    name: str
+    version: int
+    objects: gpd.GeoDataFrame
+    nodes: pd.DataFrame
+    edges: pd.DataFrame
+    coverages: tuple[Coverage, ...]
+    height_datum: str = ""
+    meshes: Mapping[int, tuple[Mesh, ...]] = field(default_factory=dict)
+    """By oid; filled only when asked for."""
+
+    @property
+    def crs(self) -> CRS:
+        """The city's projected CRS, x east, y north, metres."""
+        return self.objects.crs
+
+    def of_class(self, *classes: str) -> "CityModel":
+        """The same city with only the objects of these classes."""
+        return replace(self, objects=self.objects[self.objects["class"].isin(classes)])
+
+    def coverage(self, kind: str) -> Coverage | None:
+        """The most recent coverage of that kind, or None."""
+        found = [each for each in self.coverages if each.kind == kind]
+        return max(found, key=lambda each: each.valid_from or date.min, default=None)
+
+
+def access_rank(level: str) -> int:
+    """0 for public … 3 for secret; an unknown level counts as the most closed one."""
+    return ACCESS_LEVELS.index(level) if level in ACCESS_LEVELS else len(ACCESS_LEVELS) - 1
+
+
+MANUFACTURER_PSETS = frozenset(
+    {"Pset_ManufacturerTypeInformation", "Pset_ManufacturerOccurrence", "Pset_Warranty"}
+)
+
+
+def cim_level(
+    class_name: str, lod: str | None, height: float | None, properties: Mapping[str, Any] | None
+) -> int:
+    """CIM1 to CIM7 from what is really there, never from what someone typed.
+
+    `properties` are a BIM element's property sets; None or empty if it has none.
+    """
+    theme = CLASSES[class_name].theme
+    if theme == "element" and lod is not None and lod[0] >= "3":
+        if not properties:
+            return 5
+        return 7 if MANUFACTURER_PSETS & properties.keys() else 6
+    if theme == "interior":
+        return 5
+    if lod is not None and lod[0] >= "2":
+        return 4 if lod[0] >= "3" else 3
+    if height is not None and height == height and height > 0:  # NaN is unknown
+        return 2
+    return 2 if theme == "utility" and lod == "1" else 1

@@ -1,0 +1,84 @@
+"""What a reader is: a function that opens a file and hands over batches of city objects."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cim.errors import SourceError
+from cim.model import Batch, Coverage, Finding, Rejection
+
+BATCH_SIZE = 65_536
+"""Objects in a batch: large enough to be fast, small enough to bound memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What the user says about a file; everything left empty is found out by the reader."""
+
+    crs: str = ""
+    """Overrides what the file says: ``EPSG:4549``, ``GCJ-02``, ``BD-09``, a PROJ string or WKT."""
+    encoding: str = ""
+    class_name: str = ""
+    """Class of every object, such as ``Building``."""
+    id_field: str = ""
+    layer: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Source field → column of `schema.OBJECT_COLUMNS`."""
+    height_datum: str = ""
+    kind: str = ""
+    """Kind of a coverage, one of `schema.COVERAGE_KINDS`."""
+    network: str = ""
+    """Network of lines and nodes, one of `schema.NETWORKS`."""
+    valid_from: str = ""
+    """Day from which everything in the file is true (ISO 8601)."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """An opened source: what was understood, and its objects batch by batch.
+
+    `batches` is lazy; `rejected` and `findings` grow while it is consumed. Coordinates are in
+    `crs`, x before y; the load brings them into the city's CRS.
+    """
+
+    crs: str
+    """As understood: an authority code, ``GCJ-02``, ``BD-09`` or WKT; ``""`` if nobody knows."""
+    crs_source: str
+    """``file``, ``sidecar``, ``user``, ``format`` (its standard says so) or ``""``."""
+    batches: Iterable[Batch] = ()
+    total: int | None = None
+    """Objects to expect, for progress; None if unknown."""
+    encoding: str = ""
+    height_datum: str = ""
+    length_unit: str = "m"
+    coverages: list[Coverage] = field(default_factory=list)
+    """Rasters, already written as COGs into `work`."""
+    rejected: list[Rejection] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    attribution: str = ""
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self.batches)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A format: how it is recognised and how it is opened."""
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    """Lower case, longest first, such as ``.city.json``."""
+    open: Callable[[Path, ReadOptions, Path], Reading]
+    """(file, options, work): `work` is an empty folder for what must be written on the way."""
+    recognise: Callable[[Path], bool] = lambda path: True  # noqa: ARG005
+    """Looks into the file when the suffix alone does not tell."""
+
+    def accepts(self, path: Path) -> bool:
+        """Whether this reader is for that file."""
+        return path.name.lower().endswith(self.suffixes) and self.recognise(path)
+
+
+def refuse(path: Path, problem: str, hint: str = "") -> SourceError:
+    """The error that says why `path` cannot be read."""
+    return SourceError(problem, where=path.name, hint=hint)
