@@ -1,0 +1,178 @@
+"""A private PostgreSQL cluster with PostGIS: started by the tests, gone after them.
+
+It listens on one free loopback port, trusts loopback only, keeps everything in a temporary
+folder and runs as an unprivileged user (PostgreSQL refuses to run as root).
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+USER = "cim"
+TEMPLATE = "cim_template"
+"""Has PostGIS already, so that a new database costs milliseconds."""
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "256MB",
+    "max_connections": "50",
+    "log_min_messages": "warning",
+}
+
+
+class UnavailableError(Exception):
+    """PostgreSQL or PostGIS is not installed here; the message says what to install."""
+
+
+@dataclass(slots=True)
+class Cluster:
+    """A running server; each database it makes is new and has PostGIS."""
+
+    port: int
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def url(self, database: str) -> str:
+        """Where `database` is."""
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+
+    def create_database(self) -> str:
+        """A new empty database with PostGIS.
+
+        Returns
+        -------
+        str
+            Its URL.
+        """
+        name = f"city_{next(self.numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        return self.url(name)
+
+    def drop_database(self, url: str) -> None:
+        """The database at `url` is gone, whoever is still connected."""
+        self.execute(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
+
+    def execute(self, statement: str, database: str = "postgres") -> None:
+        """Run one statement outside a transaction."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+def programs() -> Path:
+    """The folder of the newest installed server's programs.
+
+    Raises
+    ------
+    UnavailableError
+        If there is none.
+    """
+    folders = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda each: float(each.parent.name)
+    )
+    found = shutil.which("initdb")
+    candidates = [*reversed(folders), *([Path(found).parent] if found else [])]
+    for folder in candidates:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise UnavailableError("PostgreSQL is missing: apt-get install postgresql-15-postgis-3")
+
+
+def unprivileged() -> str | None:
+    """The user to run the server as; None if we are not root and it can be us."""
+    if os.geteuid() != 0:
+        return None
+    names = {each.pw_name for each in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _initialise(bin_folder: Path, data: Path, user: str | None) -> None:
+    command = [
+        str(bin_folder / "initdb"), "-D", str(data), "-U", USER, "--auth=trust", "--encoding=UTF8",
+        "--locale=C", "--no-sync",
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, user=user, cwd="/", capture_output=True, text=True, timeout=120, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"initdb failed: {done.stderr}")
+
+
+def _wait(cluster: Cluster, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            cluster.execute("SELECT 1")
+        except psycopg.OperationalError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"PostgreSQL did not start: {log.read_text()}")
+
+
+def _make_template(cluster: Cluster) -> None:
+    cluster.execute(f"CREATE DATABASE {TEMPLATE}")
+    try:
+        cluster.execute("CREATE EXTENSION postgis", TEMPLATE)
+    except psycopg.Error as error:
+        raise UnavailableError(
+            f"PostGIS is missing: install Debian's postgresql-*-postgis-3"
+        ) from error
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """A running cluster; on leaving, it is stopped and its files are deleted.
+
+    Raises
+    ------
+    UnavailableError
+        If PostgreSQL or PostGIS is not installed.
+    """
+    bin_folder, user = programs(), unprivileged()
+    home = Path(tempfile.mkdtemp(prefix="cim-postgis-"))
+    data, log = home / "data", home / "log"
+    server: subprocess.Popen[bytes] | None = None
+    try:
+        if user:
+            shutil.chown(home, user)
+        _initialise(bin_folder, data, user)
+        running = Cluster(free_port())
+        options = [f"-c{key}={value}" for key, value in SETTINGS.items()]
+        with log.open("wb") as stream:
+            server = subprocess.Popen(
+                [bin_folder / "postgres", "-D", data, "-p", str(running.port), *options],
+                user=user, cwd="/", stdout=stream, stderr=stream, start_new_session=True,
+            )  # fmt: skip
+        _wait(running, server, log)
+        _make_template(running)
+        yield running
+    finally:
+        if server is not None:
+            server.send_signal(signal.SIGINT)
+            try:
+                server.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+        shutil.rmtree(home, ignore_errors=True)
