@@ -25,7 +25,7 @@ def square(index: int, side: float = SIDE) -> Polygon:
 
 
 def street(count: int = 3, prefix: str = "b") -> Batch:
-    """Houses ``b0``, ``b1`` … in a row: house i is 10 m square, 3·(i+1) m high, its ground at i m."""
+    """Houses ``b0``, ``b1`` … in a row; house i: 10 m square, 3·(i+1) m high, on ground at i m."""
     numbers = np.arange(count)
     objects = pd.DataFrame(
         {

@@ -136,7 +136,7 @@ def _make_template(cluster: Cluster) -> None:
         cluster.execute("CREATE EXTENSION postgis", TEMPLATE)
     except psycopg.Error as error:
         raise UnavailableError(
-            f"PostGIS is missing: install Debian's postgresql-*-postgis-3"
+            "PostGIS is missing: install Debian's postgresql-*-postgis-3"
         ) from error
 
 
