@@ -17,6 +17,7 @@ from cim.errors import CimError
 from cim.schema import (
     ACCESS_LEVELS,
     CIM_LEVELS,
+    CLASS_BY_CODE,
     CLASSES,
     COVERAGE_KINDS,
     LODS,
@@ -27,9 +28,12 @@ from cim.schema import (
 from flask import Flask
 from ingest import READERS
 from layers import LAYERS
-from webapp import create_app
+from webapp.api import api
 from webapp.cli import main
 from webapp.errors import STATUS
+from webapp.pages import pages
+from webapp.tiles import tiles
+from webapp.writing import writing
 
 REFERENCE = Path(__file__).with_name("reference")
 NOTICE = "<!-- Written by docs/generate.py from the code: do not edit. -->"
@@ -109,7 +113,14 @@ def layers() -> Iterator[str]:
     yield "# Layers of the twin"
     for layer in LAYERS.values():
         yield f"## {layer.title} · {layer.title_zh}"
-        yield f"`{layer.name}`. {layer.summary}"
+        yield f"`{layer.name}`, {layer.kind} tiles, zoom {layer.min_zoom} to {layer.max_zoom}."
+        if layer.codes:
+            yield "Classes: " + ", ".join(_code(CLASS_BY_CODE[code].name) for code in layer.codes)
+        if layer.legend:
+            yield table(
+                ("colour", "meaning", "含义"),
+                ((_code(e.color), e.label, e.label_zh) for e in layer.legend),
+            )
 
 
 def _limits(param: Param) -> str:
@@ -159,7 +170,7 @@ def errors() -> Iterator[str]:
     yield "answers with `application/problem+json`."
 
     def walk(kind: type[CimError], depth: int) -> Iterator[tuple[str, str, str]]:
-        status = next(code for each, code in STATUS.items() if issubclass(kind, each))
+        status = next(code for each, code in STATUS if issubclass(kind, each))
         yield "&nbsp;" * 4 * depth + f"`{kind.__name__}`", str(status), _first_line(kind)
         for each in kind.__subclasses__():
             if each.__module__ == CimError.__module__:
@@ -188,8 +199,11 @@ def commands() -> Iterator[str]:
         yield f"```\n{command.get_help(context).rstrip()}\n```"
 
 
-def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
+def routes() -> Iterator[tuple[str, str, str]]:
     """Method, path and meaning of everything that the app answers, static files aside."""
+    app = Flask("webapp")
+    for part in (pages, api, writing, tiles):
+        app.register_blueprint(part)
     for rule in sorted(app.url_map.iter_rules(), key=lambda each: each.rule):
         if rule.endpoint != "static":
             methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
@@ -201,9 +215,7 @@ def http() -> Iterator[str]:
     """Every route of the HTTP API."""
     yield "# HTTP API"
     yield "Errors are RFC 9457 `application/problem+json`: see [errors](errors.md)."
-    yield table(
-        ("method", "path", "meaning"), ((m, _code(p), text) for m, p, text in routes(create_app()))
-    )
+    yield table(("method", "path", "meaning"), ((m, _code(p), text) for m, p, text in routes()))
 
 
 PAGES: Mapping[str, Callable[[], Iterator[str]]] = {

@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -9,6 +10,7 @@ import postgis
 import pytest
 from hypothesis import HealthCheck, settings
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "docs"))
 pytest_plugins = ["browser", "served"]
 
 settings.register_profile(

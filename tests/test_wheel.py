@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ LEFT_OUT = shutil.ignore_patterns(
 
 
 @pytest.fixture(scope="module")
-def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
     """The wheel, built offline from a copy of the checkout."""
     if int(importlib.metadata.version("setuptools").partition(".")[0]) < 77:
         reason = "setuptools 77 is needed: pip install 'setuptools>=77'"
@@ -28,7 +29,8 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFi
                "--no-index", "--disable-pip-version-check", "-w", str(out), str(copy)]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return zipfile.ZipFile(next(out.glob("*.whl")))
+    with zipfile.ZipFile(next(out.glob("*.whl"))) as opened:
+        yield opened
 
 
 def test_top_level_is_exactly_the_four_packages(wheel: zipfile.ZipFile) -> None:

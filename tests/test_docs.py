@@ -1,0 +1,85 @@
+"""The documentation says what the code does, and all of it."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import generate
+import pytest
+
+from cim.analyses import ANALYSES
+from cim.schema import CLASSES, TABLES
+from ingest import READERS
+from layers import LAYERS
+from webapp.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "data").glob("*.md")])
+LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
+
+
+def reference(name: str) -> str:
+    return (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
+
+
+def test_reference_pages_are_up_to_date() -> None:
+    assert generate.stale() == [], "run python docs/generate.py"
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("readers.md", list(READERS)),
+        ("layers.md", list(LAYERS)),
+        ("analyses.md", list(ANALYSES)),
+        ("data-dictionary.md", [*CLASSES, *TABLES]),
+        ("commands.md", [name for name, _ in generate.commands_of("cim", main)]),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_every_listed_thing_has_its_entry(page: str, names: list[str]) -> None:
+    text = reference(page)
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda each: str(each.relative_to(ROOT)))
+def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
+    targets = [target for target, _ in LINK.findall(page.read_text(encoding="utf-8"))]
+    inside = [each for each in targets if "://" not in each]
+    assert [each for each in inside if not (page.parent / each).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda each: str(each.relative_to(ROOT)))
+def test_commands_shown_exist(page: Path) -> None:
+    known = {name.split()[1] for name, _ in generate.commands_of("cim", main)}
+    shown = re.findall(r"^(?:\$ )?(?:\.venv/bin/)?cim ([a-z]+)", page.read_text(), re.MULTILINE)
+    assert set(shown) <= known
+
+
+def test_readme_shows_the_two_commands() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "bash .ci/demo" in text
+    assert "bash .ci/test" in text
+    assert "CIM here is not IEC 61970" in text
+
+
+@pytest.mark.parametrize("script", ["demo", "test", "run", "frontend", "environment"])
+def test_scripts_are_sound_and_name_no_registry(script: str) -> None:
+    path = ROOT / ".ci" / script
+    done = subprocess.run(["bash", "-n", path], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "://" not in path.read_text(encoding="utf-8")
+
+
+def test_every_decision_has_its_three_parts() -> None:
+    decisions = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    assert decisions
+    for path in decisions:
+        text = path.read_text(encoding="utf-8")
+        assert all(f"**{part}.**" in text for part in ("Context", "Choice", "Consequences")), path
+
+
+def test_picture_in_the_readme_is_a_small_real_one() -> None:
+    picture = ROOT / "docs" / "images" / "twin.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size < 400_000
