@@ -10,7 +10,18 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import NoneType, UnionType
-from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    Protocol,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from cim.errors import NotFoundError, ParamError
 
@@ -45,6 +56,7 @@ class Param:
         ------
         ParamError
             If it is no such value, or outside the limits.
+
         """
         if value is None and not self.required:
             return self.default
@@ -103,7 +115,9 @@ def parameters(function: Callable[..., Any]) -> tuple[Param, ...]:
             continue
         base, param = get_args(hint)[:2]
         kind, choices = _kind(base)
-        found.append(replace(param, name=name, kind=kind, choices=choices, default=argument.default))
+        found.append(
+            replace(param, name=name, kind=kind, choices=choices, default=argument.default)
+        )
     return tuple(found)
 
 
@@ -152,6 +166,7 @@ class Declared:
         ------
         ParamError
             If one is unknown, missing or out of range.
+
         """
         known = {param.name: param for param in self.params}
         for name in raw:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import geopandas as gpd
 import numpy as np
@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from cim.schema import ACCESS_LEVELS, CLASSES
+from cim.schema import ACCESS_LEVELS
 
 MeshKind = Literal["MultiSurface", "Solid", "CompositeSolid", "Triangles"]
 
@@ -182,27 +182,33 @@ def access_rank(level: str) -> int:
     return ACCESS_LEVELS.index(level) if level in ACCESS_LEVELS else len(ACCESS_LEVELS) - 1
 
 
-MANUFACTURER_PSETS = frozenset(
-    {"Pset_ManufacturerTypeInformation", "Pset_ManufacturerOccurrence", "Pset_Warranty"}
+MANUFACTURER_PSETS: Final = (
+    "Pset_ManufacturerTypeInformation",
+    "Pset_ManufacturerOccurrence",
+    "Pset_Warranty",
 )
 
 
-def cim_level(
-    class_name: str, lod: str | None, height: float | None, properties: Mapping[str, Any] | None
-) -> int:
-    """CIM1 to CIM7 from what is really there, never from what someone typed.
+def cim_levels(
+    themes: NDArray[np.object_],
+    lods: NDArray[np.object_],
+    heights: NDArray[np.float64],
+    properties: Sequence[str | None],
+) -> NDArray[np.int64]:
+    """CIM1 to CIM7 of (n,) objects from what is really there, never from what someone typed.
 
-    `properties` are a BIM element's property sets; None or empty if it has none.
+    `properties` are attributes as JSON text; a BIM element needs property sets for CIM6 and
+    manufacturer's ones for CIM7.
     """
-    theme = CLASSES[class_name].theme
-    if theme == "element" and lod is not None and lod[0] >= "3":
-        if not properties:
-            return 5
-        return 7 if MANUFACTURER_PSETS & properties.keys() else 6
-    if theme == "interior":
-        return 5
-    if lod is not None and lod[0] >= "2":
-        return 4 if lod[0] >= "3" else 3
-    if height is not None and height == height and height > 0:  # NaN is unknown
-        return 2
-    return 2 if theme == "utility" and lod == "1" else 1
+    major = np.array([0 if not lod else int(lod[0]) for lod in lods], np.int64)
+    levels = np.where(heights > 0, 2, 1)  # NaN is unknown and compares false
+    levels[(themes == "utility") & (major >= 1)] = 2
+    levels[major == 2] = 3
+    levels[major >= 3] = 4
+    levels[themes == "interior"] = 5
+    for at in np.flatnonzero((themes == "element") & (major >= 3)):
+        text = properties[at] or ""
+        levels[at] = 6 if '"Pset_' in text or '"Qto_' in text else 5
+        if any(f'"{name}"' in text for name in MANUFACTURER_PSETS):
+            levels[at] = 7
+    return levels

@@ -24,6 +24,7 @@ class Column:
     ------
     SchemaError
         If the dtype or the unit is not in the vocabulary.
+
     """
 
     name: str
@@ -101,6 +102,7 @@ def city_class(name: str) -> CityClass:
     ------
     SchemaError
         If no class has that name.
+
     """
     try:
         return CLASSES[name]

@@ -68,6 +68,7 @@ def write(model: CityModel, path: Path | None, format: str) -> bytes | None:
         If there is no such format, or the folder does not exist.
     InputError
         If the file cannot be written, for instance because the disk is full.
+
     """
     chosen = FORMATS[format]
     if path is None:
@@ -88,6 +89,7 @@ def format_of(path: Path) -> str:
     ------
     InputError
         If its suffix belongs to no format.
+
     """
     endings = {ending: each for each in FORMATS.values() for ending in each.suffixes}
     for ending in sorted(endings, key=len, reverse=True):

@@ -20,6 +20,7 @@ def block(rings: list[Ring], ground: float, roof: float) -> tuple[list[list[Ring
     -------
     tuple
         A list of rings for each face, and whether it is `GROUND`, `ROOF` or `WALL`.
+
     """
     below = [_at(ring[::-1], ground) for ring in rings]
     above = [_at(ring, roof) for ring in rings]

@@ -1,0 +1,324 @@
+"""A batch as the columns of ``city_object``: checked, ranked, digested, vectorised.
+
+This is the hot path of loading: nothing here walks over objects in Python but what has to.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+from numpy.typing import NDArray
+from pandas.util import hash_array
+
+from cim.errors import SchemaError
+from cim.model import Batch, Mesh, cim_levels
+from cim.schema import ACCESS_LEVELS, LODS, OBJECT_COLUMNS, STATUSES, city_class
+from cim.store.meshes import packed
+from cim.store.tables import RANK_METRES
+
+Objects = NDArray[np.object_]
+
+PROMOTED: Final = frozenset(column.name for column in OBJECT_COLUMNS)
+_TEXT: Final = ("name", "parent_id", "function", "lod", "valid_from", "valid_to")
+_NUMBER: Final = ("height", "ground_height", "storeys_above_ground", "storeys_below_ground")
+_STRING: Final = pa.large_string()
+_NOTHING, _COMMA, _QUOTE = (pa.scalar(each, _STRING) for each in ("", ",", '"'))
+_JSON_SPECIAL: Final = '["\\\\\\x00-\\x1f]'
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """n objects, column by column, ready to be compared and written."""
+
+    columns: Mapping[str, list[Any]]
+    """By name of ``city_object``, without oid, version, load and dataset."""
+    digest: NDArray[np.int64]
+    bounds: NDArray[np.float64]
+    """(n, 4) minx, miny, maxx, maxy; NaN where there is no geometry."""
+    types: NDArray[np.int64]
+    """Class and rank as one number, for the spatial index."""
+    meshes: Mapping[str, list[tuple[Any, ...]]]
+    """object_id → rows (lod, kind, closed, volume, parts, body)."""
+    edges: Mapping[str, list[tuple[Any, ...]]]
+    """object_id → rows (network, start_node, end_node, length)."""
+
+    def __len__(self) -> int:
+        return len(self.digest)
+
+
+def encoded(batch: Batch) -> Encoded:
+    """The columns of `batch`, whose geometry is already in the city's CRS.
+
+    Raises
+    ------
+    SchemaError
+        If a required column is missing or holds what the data dictionary does not know.
+
+    """
+    objects = batch.objects
+    for required in ("object_id", "class"):
+        if required not in objects:
+            raise SchemaError(f"no column {required!r}", where="batch")
+    object_ids = _texts(objects, "object_id")
+    codes, themes = _classes(objects["class"])
+    geometry = _geometry(objects)
+    bounds = shapely.bounds(geometry) if len(geometry) else np.empty((0, 4))
+    numbers = {name: _numbers(objects, name) for name in _NUMBER}
+    texts = {name: _texts(objects, name) for name in _TEXT}
+    attributes = attributes_json(objects)
+    columns: dict[str, Any] = {"object_id": object_ids, "class": codes}
+    columns |= texts
+    columns["status"] = _codes(objects, "status", STATUSES, unknown=None)
+    columns["access"] = _codes(objects, "access", ACCESS_LEVELS, unknown=0)
+    columns |= {name: _nullable(values) for name, values in numbers.items()}
+    for name in ("storeys_above_ground", "storeys_below_ground"):
+        columns[name] = [None if each is None else round(each) for each in columns[name]]
+    columns["attributes"] = attributes
+    columns["geometry"] = shapely.to_wkb(geometry)
+    columns["cim_level"] = cim_levels(themes, texts["lod"], numbers["height"], attributes)
+    _check_lods(texts["lod"])
+    size = np.fmax(np.hypot(bounds[:, 2] - bounds[:, 0], bounds[:, 3] - bounds[:, 1]), 0.0)
+    size = np.fmax(size, numbers["height"])
+    columns["rank"] = ranks = _ranks(size)
+    meshes = _mesh_rows(batch.meshes)
+    edges = _edge_rows(batch.edges)
+    digest = _digest(columns, numbers)
+    _add_parts(digest, object_ids, meshes, edges)
+    return Encoded(
+        columns={name: _listed(values) for name, values in columns.items()},
+        digest=digest.view(np.int64),
+        bounds=bounds,
+        types=codes * 8 + ranks,
+        meshes=meshes,
+        edges=edges,
+    )
+
+
+def _listed(values: Any) -> list[Any]:
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)
+
+
+def _geometry(objects: pd.DataFrame) -> Objects:
+    if "geometry" not in objects:
+        return np.full(len(objects), None, object)
+    return np.asarray(objects["geometry"], object)
+
+
+def _classes(column: "pd.Series[Any]") -> tuple[NDArray[np.int64], Objects]:
+    names, where = np.unique(np.asarray(column, object).astype(str), return_inverse=True)
+    classes = [city_class(name) for name in names]
+    codes = np.array([each.code for each in classes], np.int64)
+    themes = np.array([each.theme for each in classes], object)
+    return codes[where], themes[where]
+
+
+def _texts(objects: pd.DataFrame, name: str) -> Objects:
+    if name not in objects:
+        return np.full(len(objects), None, object)
+    values = objects[name]
+    array = np.asarray(values, object)
+    unknown = np.asarray(values.isna())
+    if unknown.any():
+        array = array.copy()
+        array[unknown] = None
+    if not all(type(each) is str for each in array[~unknown]):
+        array = np.array([None if each is None else str(each) for each in array], object)
+    if name == "object_id" and unknown.any():
+        raise SchemaError("an object without object_id", where="batch")
+    return array
+
+
+def _numbers(objects: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    if name not in objects:
+        return np.full(len(objects), np.nan)
+    try:
+        values = pd.to_numeric(objects[name]).to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(f"not a number: {error}", where=name) from error
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _nullable(values: NDArray[np.float64]) -> list[float | None]:
+    listed: Objects = values.astype(object)
+    listed[np.isnan(values)] = None
+    return listed.tolist()
+
+
+def _codes(
+    objects: pd.DataFrame, name: str, known: Sequence[str], unknown: int | None
+) -> list[int | None]:
+    if name not in objects:
+        return [unknown] * len(objects)
+    words, where = np.unique(_texts(objects, name).astype(str), return_inverse=True)
+    codes: list[int | None] = []
+    for word in words:
+        if word not in {*known, "None"}:
+            raise SchemaError(f"{word!r} is none of {', '.join(known)}", where=name)
+        codes.append(unknown if word == "None" else known.index(word))
+    return [codes[at] for at in where]
+
+
+def _check_lods(lods: Objects) -> None:
+    for lod in set(lods.tolist()) - {None}:
+        if lod not in LODS:
+            raise SchemaError(f"no level of detail {lod!r}", where="lod", hint=", ".join(LODS))
+
+
+def _ranks(size: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.sum(size[:, None] < np.array(RANK_METRES), axis=1)
+
+
+def attributes_json(objects: pd.DataFrame) -> list[str | None]:
+    """All that is not in the data dictionary as one JSON object a row, without unknowns."""
+    extra = [name for name in objects.columns if name not in PROMOTED]
+    fragments = [_fragment(str(name), objects[name]) for name in extra]
+    fragments = [each for each in fragments if each is not None]
+    given = objects["attributes"] if "attributes" in objects else None
+    if given is None and not fragments:
+        return [None] * len(objects)
+    rows: list[str | None] = [""] * len(objects)
+    if fragments:
+        joined = pc.binary_join_element_wise(*fragments, _COMMA, null_handling="skip")
+        rows = joined.to_pylist()
+    if given is None:
+        return ["{" + row + "}" if row else None for row in rows]
+    return [_merged(row or "", more) for row, more in zip(rows, given, strict=True)]
+
+
+def _merged(row: str, more: Any) -> str | None:
+    if isinstance(more, str):
+        inner = more.strip()[1:-1]
+    elif isinstance(more, Mapping) and more:
+        known = {str(key): value for key, value in more.items() if value is not None}
+        inner = _dumped(known)[1:-1]
+    else:
+        inner = ""
+    both = ",".join(part for part in (row, inner) if part)
+    return "{" + both + "}" if both else None
+
+
+def _dumped(value: Any) -> str:
+    return orjson.dumps(
+        value, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+    ).decode()
+
+
+def _fragment(name: str, column: "pd.Series[Any]") -> pa.Array | None:
+    """``"name":value`` a row, null where unknown; None if nothing is known at all."""
+    try:
+        array = pa.array(column, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # mixed types in one column
+        array = None
+    if array is not None and isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    values = _json_values(array) if array is not None else None
+    if values is None:
+        dumped = [None if _is_unknown(each) else _dumped(each) for each in column]
+        values = pa.array(dumped, _STRING)
+    if values.null_count == len(values):
+        return None
+    return pc.binary_join_element_wise(pa.scalar(_dumped(name) + ":", _STRING), values, _NOTHING)
+
+
+def _is_unknown(value: Any) -> bool:
+    return (
+        value is None
+        or value is pd.NaT
+        or value is pd.NA
+        or (isinstance(value, float) and not np.isfinite(value))
+    )
+
+
+def _json_values(array: pa.Array) -> pa.Array | None:
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        array, kind = array.dictionary_decode(), kind.value_type
+    if pa.types.is_null(kind):
+        return pa.nulls(len(array), _STRING)
+    if pa.types.is_floating(kind):
+        finite = pc.is_finite(array)
+        return pc.cast(pc.if_else(finite, array, pa.scalar(None, kind)), _STRING)
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return pc.cast(array, _STRING)
+    if pa.types.is_temporal(kind):
+        array = pc.cast(array, _STRING)
+    elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return None
+    array = pc.cast(array, _STRING)
+    if pc.any(pc.match_substring_regex(array, _JSON_SPECIAL)).as_py():
+        return None
+    return pc.binary_join_element_wise(_QUOTE, array, _QUOTE, _NOTHING)
+
+
+def _digest(
+    columns: Mapping[str, Any], numbers: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.uint64]:
+    """64 bits that change when anything about an object does; columns are mixed in order."""
+    total = np.zeros(len(columns["object_id"]), np.uint64)
+    for name in ("class", "status", "access", *_TEXT, *_NUMBER, "attributes", "geometry"):
+        values = numbers[name] if name in numbers else columns[name]
+        if isinstance(values, list) and not any(each is not None for each in values):
+            hashed: Any = np.uint64(0)
+        elif isinstance(values, np.ndarray) and values.dtype != object:
+            hashed = hash_array(values)
+        else:
+            hashed = _hashed_objects(values)
+        total = total * np.uint64(0x9E3779B97F4A7C15) + hashed
+    return total
+
+
+def _hashed_objects(values: Any) -> NDArray[np.uint64]:
+    array = np.asarray(values, object)
+    unknown = array == None  # noqa: E711  elementwise
+    if unknown.all():
+        return np.zeros(len(array), np.uint64)
+    hashed = np.zeros(len(array), np.uint64)
+    hashed[~unknown] = hash_array(array[~unknown], categorize=False)
+    return hashed
+
+
+def _mesh_rows(meshes: Sequence[Mesh]) -> dict[str, list[tuple[Any, ...]]]:
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    for mesh in meshes:
+        parts = _dumped(list(mesh.parts)) if mesh.parts else None
+        closed = None if mesh.closed is None else int(mesh.closed)
+        row = (mesh.lod, mesh.kind, closed, mesh.volume, parts, packed(mesh))
+        rows.setdefault(mesh.object_id, []).append(row)
+    return rows
+
+
+def _edge_rows(edges: pd.DataFrame | None) -> dict[str, list[tuple[Any, ...]]]:
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    if edges is not None:
+        fields = ("network", "start_node", "end_node", "length")
+        for object_id, *row in zip(
+            edges["object_id"], *(edges[name].tolist() for name in fields), strict=True
+        ):
+            rows.setdefault(str(object_id), []).append(tuple(row))
+    return rows
+
+
+def _add_parts(
+    digest: NDArray[np.uint64],
+    object_ids: Objects,
+    meshes: Mapping[str, list[tuple[Any, ...]]],
+    edges: Mapping[str, list[tuple[Any, ...]]],
+) -> None:
+    if not meshes and not edges:
+        return
+    for at, object_id in enumerate(object_ids.tolist()):
+        own = (*meshes.get(object_id, ()), *edges.get(object_id, ()))
+        if own:
+            text = b"".join(
+                each if isinstance(each, bytes) else repr(each).encode()
+                for row in own
+                for each in row
+            )
+            digest[at] ^= np.frombuffer(hashlib.blake2b(text, digest_size=8).digest(), np.uint64)[0]

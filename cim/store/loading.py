@@ -1,0 +1,368 @@
+"""One load: a transaction that brings a data set from what it was to what a file says.
+
+Objects are matched by their identifier: unknown ones are new, those with another digest get a
+new version while the old one moves to history, those missing from a full delivery are ended.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from pandas.util import hash_array
+
+from cim.model import Batch, Coverage, Rejection
+from cim.store.boxes import boxes_of
+from cim.store.coverages import Shelf
+from cim.store.dialect import Dialect
+from cim.store.encoding import Encoded, encoded
+from cim.store.rtree import hilbert
+from cim.store.tables import OBJECT_FIELDS, OBJECT_INDEXES
+
+_GIVEN = tuple(
+    name
+    for name in OBJECT_FIELDS
+    if name not in {"oid", "dataset_id", "version", "load_id", "recorded_from", "digest"}
+)
+_HISTORY = tuple(name for name in OBJECT_FIELDS if name != "oid")
+
+
+@dataclass(slots=True)
+class LoadCounts:
+    """What a load has done so far."""
+
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    ended: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+
+    @property
+    def alters(self) -> bool:
+        """Whether the city is another than before."""
+        return bool(self.new or self.changed or self.ended)
+
+
+class Load:
+    """The open transaction of one load; made by `Store.load`, filled by `put`."""
+
+    def __init__(self, db: Dialect, load_id: int, dataset_id: int, recorded: str) -> None:
+        self._db, self.id, self._dataset_id, self._recorded = db, load_id, dataset_id, recorded
+        self.counts = LoadCounts()
+        self.coverages_changed = 0
+        self._fresh = not db.run(
+            "SELECT 1 FROM city_object WHERE dataset_id = ? LIMIT 1", [dataset_id]
+        )
+        self._ever = bool(
+            db.run("SELECT 1 FROM city_object_history WHERE dataset_id = ? LIMIT 1", [dataset_id])
+        )
+        self._bulk = not db.run("SELECT 1 FROM city_object LIMIT 1")
+        if self._bulk:
+            for name, _ in OBJECT_INDEXES:
+                db.run(f"DROP INDEX {name}")
+        self._next_oid = int(db.run("SELECT value FROM meta WHERE key = 'next_oid'")[0][0])
+        self._ids_seen = np.empty(0, np.uint64)
+        self._oids_seen: list[NDArray[np.int64]] = []
+        self._boxes: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
+        self._tally: dict[tuple[int, int], int] = {}
+
+    def put(self, batch: Batch) -> None:
+        """Take in objects that are in the city's CRS.
+
+        Raises
+        ------
+        SchemaError
+            If the batch breaks the data dictionary.
+
+        """
+        rows = encoded(batch)
+        keep = self._first_of_each(rows)
+        known = self._known([rows.columns["object_id"][at] for at in keep])
+        new, changed = [], []
+        seen = []
+        for at in keep:
+            before = known.get(rows.columns["object_id"][at])
+            if before is None:
+                new.append((at, None))
+            else:
+                oid, version, digest, current = before
+                if not current:
+                    new.append((at, (oid, version)))
+                    continue
+                seen.append(oid)
+                if digest != rows.digest[at]:
+                    changed.append((at, (oid, version)))
+        self._oids_seen.append(np.array(seen, np.int64))
+        self.counts.same += len(seen) - len(changed)
+        self.counts.new += len(new)
+        self.counts.changed += len(changed)
+        if changed:
+            self._close([before[0] for _, before in changed])
+        self._insert(rows, new + changed)
+        if batch.nodes is not None:
+            self._put_nodes(batch.nodes)
+
+    def _first_of_each(self, rows: Encoded) -> list[int]:
+        """Positions whose identifier has not come before in this load; others are rejected."""
+        ids = np.asarray(rows.columns["object_id"], object)
+        hashed = hash_array(ids, categorize=False) if len(ids) else np.empty(0, np.uint64)
+        first = np.zeros(len(ids), bool)
+        first[np.unique(hashed, return_index=True)[1]] = True
+        at = np.searchsorted(self._ids_seen, hashed)
+        at[at == len(self._ids_seen)] = 0
+        if len(self._ids_seen):
+            first &= self._ids_seen[at] != hashed
+        for position in np.flatnonzero(~first):
+            self.counts.rejected.append(
+                Rejection(str(ids[position]), "duplicate_id", "the identifier came before")
+            )
+        merged = np.concatenate([self._ids_seen, hashed[first]])
+        merged.sort(kind="stable")
+        self._ids_seen = merged
+        kept: list[int] = np.flatnonzero(first).tolist()
+        return kept
+
+    def _known(self, ids: Sequence[str]) -> dict[str, tuple[int, int, int, bool]]:
+        """object_id → (oid, version, digest, whether it is current) of what the store holds."""
+        known: dict[str, tuple[int, int, int, bool]] = {}
+        if self._ever:
+            sql, values = self._db.among("object_id", ids)
+            for object_id, oid, version in self._db.run(
+                "SELECT object_id, oid, max(version) FROM city_object_history"
+                f" WHERE dataset_id = ? AND {sql} GROUP BY object_id, oid",
+                [self._dataset_id, *values],
+            ):
+                known[object_id] = (oid, version, 0, False)
+        if not self._fresh:
+            sql, values = self._db.among("object_id", ids)
+            for object_id, oid, version, digest in self._db.run(
+                "SELECT object_id, oid, version, digest FROM city_object"
+                f" WHERE dataset_id = ? AND {sql}",
+                [self._dataset_id, *values],
+            ):
+                known[object_id] = (oid, version, digest, True)
+        return known
+
+    def _close(self, oids: Sequence[int]) -> None:
+        """Move current versions to history."""
+        close(self._db, oids, self._recorded, self.id)
+
+    def _insert(self, rows: Encoded, picked: Sequence[tuple[int, tuple[int, int] | None]]) -> None:
+        if not picked:
+            return
+        positions = np.array([at for at, _ in picked], np.int64)
+        order = _along_hilbert(rows.bounds[positions])
+        positions = positions[order]
+        before = [picked[at][1] for at in order]
+        oids = np.empty(len(before), np.int64)
+        versions = []
+        for at, earlier in enumerate(before):
+            oids[at] = self._next_oid if earlier is None else earlier[0]
+            self._next_oid += earlier is None
+            versions.append(1 if earlier is None else earlier[1] + 1)
+        given: dict[str, Any] = {name: _taken(rows.columns[name], positions) for name in _GIVEN}
+        for code, access in zip(given["class"], given["access"], strict=True):
+            self._tally[code, access] = self._tally.get((code, access), 0) + 1
+        count = len(oids)
+        given |= {
+            "oid": oids.tolist(),
+            "dataset_id": [self._dataset_id] * count,
+            "version": versions,
+            "load_id": [self.id] * count,
+            "recorded_from": [self._recorded] * count,
+            "digest": rows.digest[positions].tolist(),
+        }
+        self._db.insert(
+            "city_object",
+            OBJECT_FIELDS,
+            zip(*(given[name] for name in OBJECT_FIELDS), strict=True),
+        )
+        self._index(oids, rows.bounds[positions], rows.types[positions])
+        self._insert_parts(rows, given)
+
+    def _index(
+        self, oids: NDArray[np.int64], bounds: NDArray[np.float64], types: NDArray[np.int64]
+    ) -> None:
+        there = ~np.isnan(bounds[:, 0])
+        boxes = np.column_stack(
+            [bounds[:, 0], bounds[:, 2], bounds[:, 1], bounds[:, 3], types, types]
+        )
+        self._boxes.append((oids[there], boxes[there]))
+
+    def _insert_parts(self, rows: Encoded, given: Mapping[str, Any]) -> None:
+        """Meshes and edges of the rows just written."""
+        keys = list(zip(given["object_id"], given["oid"], given["version"], strict=True))
+        if rows.meshes:
+            self._db.insert(
+                "mesh",
+                ("oid", "version", "lod", "kind", "closed", "volume", "parts", "body"),
+                (
+                    (oid, version, *mesh)
+                    for object_id, oid, version in keys
+                    for mesh in rows.meshes.get(object_id, ())
+                ),
+            )
+        if rows.edges:
+            self._db.insert(
+                "network_edge",
+                ("oid", "version", "network", "start_node", "end_node", "length"),
+                (
+                    (oid, version, *edge)
+                    for object_id, oid, version in keys
+                    for edge in rows.edges.get(object_id, ())
+                ),
+            )
+
+    def _put_nodes(self, nodes: Any) -> None:
+        """Network nodes: the old one is closed where the new one differs."""
+        fields = ("network", "node_id", "x", "y", "z", "object_id")
+        columns = [_plain(nodes[name]) if name in nodes else [None] * len(nodes) for name in fields]
+        given = {(row[0], str(row[1])): row for row in zip(*columns, strict=True)}
+        sql, values = self._db.among("node_id", [node_id for _, node_id in given])
+        current = {
+            (row[0], row[1]): row
+            for row in self._db.run(
+                f"SELECT {', '.join(fields)} FROM network_node"
+                f" WHERE dataset_id = ? AND closed_by IS NULL AND {sql}",
+                [self._dataset_id, *values],
+            )
+        }
+        fresh = [key for key, row in given.items() if current.get(key) != row]
+        for key in fresh:
+            if key in current:
+                self._db.run(
+                    "UPDATE network_node SET closed_by = ? WHERE dataset_id = ?"
+                    " AND network = ? AND node_id = ? AND closed_by IS NULL",
+                    [self.id, self._dataset_id, *key],
+                )
+        self._db.insert(
+            "network_node",
+            ("dataset_id", *fields, "load_id"),
+            ((self._dataset_id, *given[key], self.id) for key in fresh),
+        )
+
+    def put_coverage(self, coverage: Coverage, shelf: Shelf) -> None:
+        """Take in a raster; the data set's earlier one of that name is closed if it differs."""
+        current = self._db.run(
+            "SELECT id, sha256 FROM coverage"
+            " WHERE dataset_id = ? AND name = ? AND closed_by IS NULL",
+            [self._dataset_id, coverage.name],
+        )
+        if current and current[0][1] == coverage.sha256:
+            self.counts.same += 1
+            return
+        if current:
+            self._db.run("UPDATE coverage SET closed_by = ? WHERE id = ?", [self.id, current[0][0]])
+            self.counts.changed += 1
+        else:
+            self.counts.new += 1
+        (last,) = self._db.run("SELECT coalesce(max(id), 0) FROM coverage")[0]
+        self._db.insert(
+            "coverage",
+            ("id", "dataset_id", "name", "kind", "file", "sha256", "info", "valid_from", "load_id"),
+            [
+                (
+                    last + 1,
+                    self._dataset_id,
+                    coverage.name,
+                    coverage.kind,
+                    shelf.keep(coverage),
+                    coverage.sha256,
+                    _coverage_info(coverage),
+                    coverage.valid_from.isoformat() if coverage.valid_from else None,
+                    self.id,
+                )
+            ],
+        )
+        self.coverages_changed += 1
+
+    def end_absent(self) -> None:
+        """End every object of the data set that this load has not brought."""
+        if self._fresh:
+            return
+        rows = self._db.run(
+            "SELECT oid FROM city_object WHERE dataset_id = ? AND load_id <> ?",
+            [self._dataset_id, self.id],
+        )
+        present = np.array([oid for (oid,) in rows], np.int64)
+        seen = np.concatenate([*self._oids_seen, np.empty(0, np.int64)])
+        absent = np.setdiff1d(present, seen, assume_unique=True)
+        self.counts.ended += len(absent)
+        for start in range(0, len(absent), 50_000):
+            self._close(absent[start : start + 50_000].tolist())
+
+    def settle(self) -> None:
+        """Build what was put off: indexes, spatial index, counts."""
+        if self._bulk:
+            for _, sql in OBJECT_INDEXES:
+                self._db.run(sql)
+        if self._boxes:
+            ids = np.concatenate([each[0] for each in self._boxes])
+            boxes = np.concatenate([each[1] for each in self._boxes])
+            self._db.index_boxes("city_object", ids, boxes)
+        for code, access, closed in self._db.run(
+            "SELECT class, access, count(*) FROM city_object_history"
+            " WHERE closed_by = ? GROUP BY class, access",
+            [self.id],
+        ):
+            self._tally[code, access] = self._tally.get((code, access), 0) - closed
+        for (code, access), count in self._tally.items():
+            self._db.run(
+                "INSERT INTO class_count VALUES (?, ?, ?, ?) ON CONFLICT (dataset_id, class, access)"
+                " DO UPDATE SET count = class_count.count + excluded.count",
+                [self._dataset_id, code, access, count],
+            )
+        self._db.run("UPDATE meta SET value = ? WHERE key = 'next_oid'", [str(self._next_oid)])
+
+
+def close(db: Dialect, oids: Sequence[int], recorded: str, load_id: int) -> None:
+    """Move the current versions of these objects to history."""
+    sql, values = db.among("oid", oids)
+    fields = ", ".join(_HISTORY)
+    (last,) = db.run("SELECT coalesce(max(hid), 0) FROM city_object_history")[0]
+    db.run(
+        f"INSERT INTO city_object_history (hid, oid, {fields}, recorded_to, closed_by)"
+        f" SELECT CAST(? AS BIGINT) + row_number() OVER (ORDER BY oid), oid, {fields},"
+        f" CAST(? AS TEXT), CAST(? AS INTEGER) FROM city_object WHERE {sql}",
+        [last, recorded, load_id, *values],
+    )
+    boxed = db.run(
+        f"SELECT hid, {db.geometry_as_wkb}, class * 8 + rank FROM city_object_history"
+        " WHERE hid > ? AND geometry IS NOT NULL",
+        [last],
+    )
+    ids, boxes = boxes_of(boxed)
+    db.index_boxes("city_object_history", ids, boxes)
+    db.unindex_boxes("city_object", oids)
+    db.run(f"DELETE FROM city_object WHERE {sql}", values)
+
+
+def _along_hilbert(bounds: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Order that keeps neighbours on the same pages of the file."""
+    centre_x = np.nan_to_num(bounds[:, 0] + bounds[:, 2])
+    centre_y = np.nan_to_num(bounds[:, 1] + bounds[:, 3])
+    return np.argsort(hilbert(centre_x, centre_y), kind="stable")
+
+
+def _taken(column: list[Any], positions: NDArray[np.int64]) -> list[Any]:
+    return [column[at] for at in positions.tolist()]
+
+
+def _plain(column: Any) -> list[Any]:
+    """Python values, None for what is unknown."""
+    return [None if each is None or each != each else each for each in column.tolist()]
+
+
+def _coverage_info(coverage: Coverage) -> str:
+    return orjson.dumps(
+        {
+            "crs": coverage.crs,
+            "bounds": coverage.bounds,
+            "width": coverage.width,
+            "height": coverage.height,
+            "bands": [dict(band) for band in coverage.bands],
+        },
+        option=orjson.OPT_SERIALIZE_NUMPY,
+    ).decode()
