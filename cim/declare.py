@@ -7,6 +7,7 @@ and the reference page come from it.
 
 import difflib
 import inspect
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import NoneType, UnionType
@@ -63,7 +64,7 @@ class Param:
         converted = self._typed(value)
         if self.choices and converted not in self.choices:
             raise self._error(f"{value!r} is none of {', '.join(self.choices)}")
-        if isinstance(converted, float) and converted != converted:
+        if isinstance(converted, float) and math.isnan(converted):
             raise self._error("a number is needed")
         if self.ge is not None and converted < self.ge:
             raise self._error(f"{value} is below {self.ge:g} {self.unit}".rstrip())

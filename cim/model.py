@@ -43,8 +43,8 @@ class Mesh:
     face_part: NDArray[np.uint16] = field(default_factory=lambda: np.empty(0, np.uint16))
     """(f,) which entry of `parts` each face is; empty if there is at most one."""
     parts: tuple[Mapping[str, Any], ...] = ()
-    """Semantic surfaces ``{"type": "RoofSurface", …}`` or materials ``{"name": …, "color": [r, g, b, a]}``
-    with components 0–1."""
+    """Semantic surfaces ``{"type": "RoofSurface", …}`` or materials with a name and
+    ``"color": [r, g, b, a]``, components 0–1."""
     shells: tuple[int, ...] = ()
     """Faces in each shell of a solid, the outer shell first; empty if there is only one."""
     closed: bool | None = None
@@ -165,7 +165,7 @@ class CityModel:
     @property
     def crs(self) -> CRS:
         """The city's projected CRS, x east, y north, metres."""
-        return self.objects.crs
+        return CRS(self.objects.crs)
 
     def of_class(self, *classes: str) -> "CityModel":
         """The same city with only the objects of these classes."""
@@ -207,7 +207,7 @@ def cim_levels(
     levels[major >= 3] = 4
     levels[themes == "interior"] = 5
     for at in np.flatnonzero((themes == "element") & (major >= 3)):
-        text = properties[at] or ""
+        text = properties[int(at)] or ""
         levels[at] = 6 if '"Pset_' in text or '"Qto_' in text else 5
         if any(f'"{name}"' in text for name in MANUFACTURER_PSETS):
             levels[at] = 7

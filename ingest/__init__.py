@@ -1,1 +1,21 @@
+"""Reading files into a city: readers, normalisation, the load, the doctor."""
 
+from ingest.catalogue import READERS, reader_for
+from ingest.delivery import CityPlan, Item, delivery
+from ingest.load import LoadReport, Progress, load_files, write_rejects
+from ingest.reader import Reader, Reading, ReadOptions
+
+__all__ = [
+    "READERS",
+    "CityPlan",
+    "Item",
+    "LoadReport",
+    "Progress",
+    "ReadOptions",
+    "Reader",
+    "Reading",
+    "delivery",
+    "load_files",
+    "reader_for",
+    "write_rejects",
+]

@@ -1,9 +1,9 @@
 """Whether a store is sound, and how to mend it: ``cim check``."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import shapely
@@ -39,7 +39,7 @@ def problems(db: Dialect, folder: Path) -> Iterator[Problem]:
     yield from _coverages(db, folder)
 
 
-def _listed(rows: list[tuple[str, ...]], total: int) -> str:
+def _listed(rows: Sequence[tuple[Any, ...]], total: int) -> str:
     shown = ", ".join(str(row[0]) for row in rows[:SHOWN])
     return shown + (f" and {total - SHOWN} more" if total > SHOWN else "")
 
@@ -55,8 +55,8 @@ def _orphans(db: Dialect) -> Iterator[Problem]:
         ),
         (
             "meshes without an object",
-            "SELECT CAST(m.oid AS TEXT) FROM mesh AS m WHERE NOT EXISTS (SELECT 1 FROM city_object AS o"
-            " WHERE o.oid = m.oid AND o.version = m.version) AND NOT EXISTS (SELECT 1 FROM"
+            "SELECT CAST(m.oid AS TEXT) FROM mesh AS m WHERE NOT EXISTS"
+            " (SELECT 1 FROM city_object AS o WHERE o.oid = m.oid AND o.version = m.version) AND NOT EXISTS (SELECT 1 FROM"
             " city_object_history AS h WHERE h.oid = m.oid AND h.version = m.version)",
             "undo the load that brought them",
         ),
@@ -64,7 +64,8 @@ def _orphans(db: Dialect) -> Iterator[Problem]:
             "network edges without an object",
             "SELECT CAST(e.oid AS TEXT) FROM network_edge AS e WHERE NOT EXISTS (SELECT 1 FROM"
             " city_object AS o WHERE o.oid = e.oid AND o.version = e.version) AND NOT EXISTS"
-            " (SELECT 1 FROM city_object_history AS h WHERE h.oid = e.oid AND h.version = e.version)",
+            " (SELECT 1 FROM city_object_history AS h WHERE h.oid = e.oid"
+            " AND h.version = e.version)",
             "undo the load that brought them",
         ),
         (

@@ -50,7 +50,7 @@ class Dialect(Protocol):
     def in_box(
         self, table: str, bounds: Bounds, types: Sequence[tuple[int, int]]
     ) -> tuple[str, list[Any]]:
-        """SQL condition on rows of `table` whose box meets `bounds` and whose type is in a range."""
+        """SQL condition on rows of `table` whose box meets `bounds` and whose type is in range."""
 
     def index_boxes(self, table: str, ids: NDArray[np.int64], boxes: NDArray[np.float64]) -> None:
         """Put (n, 6) boxes (minx, maxx, miny, maxy, mint, maxt) into the spatial index."""

@@ -148,7 +148,7 @@ def _numbers(objects: pd.DataFrame, name: str) -> NDArray[np.float64]:
 def _nullable(values: NDArray[np.float64]) -> list[float | None]:
     listed: Objects = values.astype(object)
     listed[np.isnan(values)] = None
-    return listed.tolist()
+    return list(listed)
 
 
 def _codes(
@@ -172,7 +172,8 @@ def _check_lods(lods: Objects) -> None:
 
 
 def _ranks(size: NDArray[np.float64]) -> NDArray[np.int64]:
-    return np.sum(size[:, None] < np.array(RANK_METRES), axis=1)
+    ranks: NDArray[np.int64] = np.sum(size[:, None] < np.array(RANK_METRES), axis=1)
+    return ranks
 
 
 def attributes_json(objects: pd.DataFrame) -> list[str | None]:
@@ -180,7 +181,7 @@ def attributes_json(objects: pd.DataFrame) -> list[str | None]:
     extra = [name for name in objects.columns if name not in PROMOTED]
     fragments = [_fragment(str(name), objects[name]) for name in extra]
     fragments = [each for each in fragments if each is not None]
-    given = objects["attributes"] if "attributes" in objects else None
+    given = objects.get("attributes")
     if given is None and not fragments:
         return [None] * len(objects)
     rows: list[str | None] = [""] * len(objects)

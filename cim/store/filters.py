@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, Final
 
+import numpy as np
 import shapely
 from pygeofilter import ast
 from pygeofilter.parsers.cql2_text import parse
@@ -167,11 +168,10 @@ def exact(text: str, city_crs: str) -> Any | None:
     found = _required_geometry(parse(text))
     if found is None:
         return None
-    return shapely.transform(
-        shape(found),
-        lambda x, y: geodesy.transform(geodesy.WGS84, city_crs, x, y),
-        interleaved=False,
-    )
+    given = shape(found)
+    placed = shapely.get_coordinates(given)
+    x, y = geodesy.transform(geodesy.WGS84, city_crs, placed[:, 0], placed[:, 1])
+    return shapely.set_coordinates(given, np.column_stack([x, y]))
 
 
 def _required_geometry(node: Any) -> Any | None:

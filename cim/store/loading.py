@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pandas as pd
 from numpy.typing import NDArray
 from pandas.util import hash_array
 
@@ -26,6 +27,8 @@ _GIVEN = tuple(
     for name in OBJECT_FIELDS
     if name not in {"oid", "dataset_id", "version", "load_id", "recorded_from", "digest"}
 )
+Picked = tuple[int, tuple[int, int] | None]
+"""Position in a batch, and oid and version of what was there before."""
 _HISTORY = tuple(name for name in OBJECT_FIELDS if name != "oid")
 
 
@@ -80,8 +83,9 @@ class Load:
         rows = encoded(batch)
         keep = self._first_of_each(rows)
         known = self._known([rows.columns["object_id"][at] for at in keep])
-        new, changed = [], []
-        seen = []
+        new: list[Picked] = []
+        changed: list[Picked] = []
+        seen: list[int] = []
         for at in keep:
             before = known.get(rows.columns["object_id"][at])
             if before is None:
@@ -99,7 +103,7 @@ class Load:
         self.counts.new += len(new)
         self.counts.changed += len(changed)
         if changed:
-            self._close([before[0] for _, before in changed])
+            self._close([before[0] for _, before in changed if before is not None])
         self._insert(rows, new + changed)
         if batch.nodes is not None:
             self._put_nodes(batch.nodes)
@@ -149,7 +153,7 @@ class Load:
         """Move current versions to history."""
         close(self._db, oids, self._recorded, self.id)
 
-    def _insert(self, rows: Encoded, picked: Sequence[tuple[int, tuple[int, int] | None]]) -> None:
+    def _insert(self, rows: Encoded, picked: Sequence[Picked]) -> None:
         if not picked:
             return
         positions = np.array([at for at, _ in picked], np.int64)
@@ -310,7 +314,8 @@ class Load:
             self._tally[code, access] = self._tally.get((code, access), 0) - closed
         for (code, access), count in self._tally.items():
             self._db.run(
-                "INSERT INTO class_count VALUES (?, ?, ?, ?) ON CONFLICT (dataset_id, class, access)"
+                "INSERT INTO class_count VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (dataset_id, class, access)"
                 " DO UPDATE SET count = class_count.count + excluded.count",
                 [self._dataset_id, code, access, count],
             )
@@ -352,7 +357,7 @@ def _taken(column: list[Any], positions: NDArray[np.int64]) -> list[Any]:
 
 def _plain(column: Any) -> list[Any]:
     """Python values, None for what is unknown."""
-    return [None if each is None or each != each else each for each in column.tolist()]
+    return [None if pd.isna(each) else each for each in column.tolist()]
 
 
 def _coverage_info(coverage: Coverage) -> str:

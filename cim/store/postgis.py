@@ -109,9 +109,7 @@ class PostGIS:
                 cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy,
             ):
                 for row in rows:
-                    if spatial is not None and row[spatial] is not None:
-                        row = (*row[:spatial], row[spatial].hex(), *row[spatial + 1 :])
-                    copy.write_row(row)
+                    copy.write_row(row if spatial is None else _with_hex(row, spatial))
         except psycopg.Error as error:
             raise self._error(error) from error
 
@@ -190,6 +188,11 @@ class PostGIS:
     def close(self) -> None:
         """Give the connection back."""
         self._db.close()
+
+
+def _with_hex(row: Row, at: int) -> Row:
+    """COPY takes a geometry as hexadecimal WKB."""
+    return row if row[at] is None else (*row[:at], row[at].hex(), *row[at + 1 :])
 
 
 def _marked(sql: str) -> str:

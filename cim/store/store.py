@@ -60,7 +60,7 @@ class Store:
             self._read_meta()
 
     def _read_meta(self) -> None:
-        meta = dict(self._db.run("SELECT key, value FROM meta"))
+        meta: dict[str, str] = dict(self._db.run("SELECT key, value FROM meta"))
         if int(meta["format"]) > FORMAT:
             raise StoreError(
                 f"the city was written by a newer version (format {meta['format']},"
@@ -209,7 +209,7 @@ class Store:
             limit=None if area is not None else limit,
         )
         with self._db.read():
-            names = dict(self._db.run("SELECT id, name FROM dataset"))
+            names: dict[int, str] = dict(self._db.run("SELECT id, name FROM dataset"))
             objects = reading.model_table(self._db, question, self.crs, names)
             shapes = objects.geometry.to_numpy()
             if area is not None:
@@ -231,7 +231,7 @@ class Store:
 
     def _asked_bounds(self, bbox: Bounds | None, area: shapely.Geometry | None) -> Bounds | None:
         if area is not None:
-            minx, miny, maxx, maxy = area.bounds
+            minx, miny, maxx, maxy = shapely.bounds(area).tolist()
             return (minx, miny, maxx, maxy)
         if bbox is None:
             return None
@@ -297,7 +297,7 @@ class Store:
         """Objects whose identifier is, or whose name contains, `text`; best first."""
         if not text.strip():
             return []
-        names = dict(self._db.run("SELECT id, name FROM dataset"))
+        names: dict[int, str] = dict(self._db.run("SELECT id, name FROM dataset"))
         hits = []
         for oid, object_id, dataset, code, name, wkb in reading.search(
             self._db, text.strip(), limit, clearance

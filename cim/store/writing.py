@@ -85,7 +85,7 @@ def load(db: Dialect, folder: Path, delivery: Delivery) -> Iterator[OpenLoad]:
             if not delivery.keep_absent:
                 work.end_absent()
             if delivery.dry_run or not work.counts.alters:
-                raise _RolledBack
+                raise _RolledBack  # noqa: TRY301  the only way out of the transaction
             work.settle()
             _record(db, delivery, opened, (work.id, dataset_id, recorded))
             raise_version(db)
@@ -124,7 +124,8 @@ def _record(db: Dialect, delivery: Delivery, opened: OpenLoad, keys: tuple[int, 
         **opened.notes,
     }
     db.run(
-        "INSERT INTO load (id, dataset_id, status, file, recorded, actor, fingerprint, info, report)"
+        "INSERT INTO load"
+        " (id, dataset_id, status, file, recorded, actor, fingerprint, info, report)"
         " VALUES (?, ?, 'done', ?, ?, ?, ?, ?, ?)",
         [
             load_id,
