@@ -1,0 +1,279 @@
+"""CityJSON 1.0 to 2.0 and CityJSONSeq: city objects, their surfaces and their footprints.
+
+A CityJSON document is parsed whole and handed over family by family; a CityJSONSeq is read
+line by line, so that its size does not matter.
+"""
+
+import gc
+import mmap
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from cim.errors import SourceError
+from cim.model import Batch, Finding, Rejection
+from ingest.cityjson_document import (
+    Floats,
+    Frame,
+    check_version,
+    doubled_ids,
+    extent,
+    frame_of,
+    json_object,
+    opened,
+    section,
+    uncollected,
+)
+from ingest.cityjson_geometry import Bodies, bodies, split
+from ingest.cityjson_objects import (
+    CityObject,
+    Instances,
+    Objects,
+    families,
+    rejected,
+    table,
+)
+from ingest.reader import BATCH_SIZE, Reader, Reading, ReadOptions, refuse
+
+HEAD: Final = 65_536
+"""Bytes looked at to recognise a file."""
+
+SEQUENCE_BYTES: Final = 8_000_000
+"""Bytes of a CityJSONSeq that make a batch."""
+
+_TYPE: Final = re.compile(rb'"type"\s*:\s*"(CityJSON|Feature|FeatureCollection|Topology)"')
+
+
+def _recognised(path: Path) -> bool:
+    """Whether a ``.json`` file is CityJSON, wherever in it that is said."""
+    if path.name.lower().endswith((".city.json", ".cityjson")):
+        return True
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+        found = _TYPE.search(head)
+        if found and (b'"CityObjects"' not in head[: found.start()] or found[1] == b"CityJSON"):
+            return found[1] == b"CityJSON"
+        if len(head) < HEAD:
+            return b'"CityObjects"' in head
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+            return whole.find(b'"CityObjects"') >= 0 and whole.find(b'"CityJSON"') >= 0
+
+
+def _recognised_sequence(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b'"CityJSON' in file.read(HEAD)
+
+
+def _open(path: Path, options: ReadOptions, work: Path) -> Reading:  # noqa: ARG001
+    data = path.read_bytes()
+    document = json_object(path, data)
+    check_version(path, document)
+    objects = document.pop("CityObjects", None)
+    if not isinstance(objects, dict):
+        raise refuse(path, "CityObjects is missing or no JSON object", "export the file again")
+    frame = frame_of(path, document, options)
+    vertices = frame.vertices(document.pop("vertices", ()))
+    reading = opened(document, options, frame, extent(vertices))
+    doubled = doubled_ids(data, objects)
+    for name, times in doubled.items():
+        reading.rejected.append(
+            Rejection(name, "duplicate_id", f"{times} objects have this id; the last is loaded")
+        )
+    reading.total = len(objects)
+    reading.batches = _document_batches(frame, objects, vertices)
+    return reading
+
+
+def _document_batches(
+    frame: Frame, objects: dict[str, CityObject], vertices: Floats
+) -> Iterator[Batch]:
+    usable = _sound(frame, objects)
+    pool = np.concatenate([vertices, frame.template_vertices])
+    instances = Instances(frame.templates, (len(vertices), len(frame.template_vertices)))
+    groups: Iterable[Sequence[str]] = [list(usable)]
+    if len(usable) > BATCH_SIZE:
+        groups = _packed(families(usable))
+    try:
+        for names in groups:
+            with uncollected():
+                rows = Objects(list(names), [usable[name] for name in names])
+                for row in range(len(rows.ids)):
+                    rows.collect(row, vertices, (0, len(vertices)), instances, frame.materials)
+                batch = _batch(frame, rows, pool)
+            yield batch
+    finally:
+        gc.unfreeze()
+        _report(frame)
+
+
+def _packed(groups: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Families put together to batches of about `BATCH_SIZE`."""
+    batch: list[str] = []
+    for family in groups:
+        if batch and len(batch) + len(family) > BATCH_SIZE:
+            yield batch
+            batch = []
+        batch.extend(family)
+    if batch:
+        yield batch
+
+
+def _sound(frame: Frame, objects: Mapping[str, Any]) -> dict[str, CityObject]:
+    """The objects that are objects and whose parents exist; the others are rejected."""
+    found = {}
+    for name, each in objects.items():
+        problem = None
+        if not isinstance(each, dict) or not isinstance(each.get("type"), str):
+            problem = Rejection(name, "bad_object", "no object with a type", repr(each)[:200])
+        elif (parents := each.get("parents")) and parents[0] not in objects:
+            reason = f"its parent {parents[0]!r} is not in the file"
+            problem = Rejection(name, "missing_parent", reason, repr(each)[:200])
+        if problem:
+            frame.rejected.append(problem)
+        else:
+            found[name] = each
+    return found
+
+
+def _batch(frame: Frame, rows: Objects, pool: Floats) -> Batch:
+    """Rows, meshes and footprints; what cannot be used is rejected by name."""
+    try:
+        found = _bodies(rows, pool)
+    except (TypeError, ValueError, OverflowError, IndexError):
+        rows.shapes, bad = split(rows.shapes)
+        rows.broken |= bad
+        found = _bodies(rows, pool)
+    frame.rejected.extend(rejected(rows, "bad_geometry", rows.broken))
+    frame.counts.update(hulls=found.hulls, degenerate=found.degenerate, unmatched=found.unmatched)
+    if frame.images:
+        _name_textures(rows.objects, frame.images)
+    objects = table(rows, found, frame.rename, frame.defaults)
+    if rows.broken:
+        lost = {rows.ids[row] for row in rows.broken}
+        objects = objects[~objects["object_id"].isin(lost)].reset_index(drop=True)
+        objects.loc[objects["parent_id"].isin(lost), "parent_id"] = None
+        found.meshes = [mesh for mesh in found.meshes if mesh.object_id not in lost]
+    return Batch(objects, found.meshes)
+
+
+def _bodies(rows: Objects, pool: Floats) -> Bodies:
+    return bodies(rows.shapes, pool, rows.ids)
+
+
+def _name_textures(objects: Iterable[CityObject], images: Sequence[str]) -> None:
+    """Leave the names of an object's texture images among its attributes."""
+    for each in objects:
+        numbers: set[int | None] = set()
+        for geometry in each.get("geometry") or ():
+            theme = next(iter(geometry.get("texture", {}).values()), None)
+            if theme:
+                depth = 1 + {"Solid": 1, "MultiSolid": 2, "CompositeSolid": 2}.get(
+                    geometry["type"], 0
+                )
+                rings = theme.get("values") or ()
+                for _ in range(depth):
+                    rings = chain.from_iterable(filter(None, rings))
+                numbers.update(ring[0] for ring in rings if ring)
+        used = sorted(number for number in numbers if number is not None)
+        named = [images[number] for number in used if 0 <= number < len(images)]
+        if named:
+            each.setdefault("attributes", {})["textures"] = named
+
+
+def _report(frame: Frame) -> None:
+    texts = {
+        "hulls": "footprints are convex hulls, as the surfaces enclose no area in plan",
+        "degenerate": "rings with fewer than three corners were left out",
+        "unmatched": "geometries have semantics or materials that do not match their faces",
+    }
+    for code, text in texts.items():
+        if frame.counts[code]:
+            message = f"{frame.counts[code]} {text}"
+            frame.findings.append(Finding("warning", code, message))
+
+
+def _open_sequence(path: Path, options: ReadOptions, work: Path) -> Reading:  # noqa: ARG001
+    with path.open("rb") as file:
+        header = json_object(path, file.readline(), 1)
+    check_version(path, header)
+    frame = frame_of(path, header, options)
+    stated = section(header, "metadata").get("geographicalExtent")
+    corners = np.array(stated, np.float64) if isinstance(stated, list) else np.empty(0)
+    box = corners[[0, 1, 3, 4]] if corners.shape == (6,) else np.empty(0)
+    reading = opened(header, options, frame, box)
+    reading.batches = _sequence_batches(frame)
+    return reading
+
+
+def _sequence_batches(frame: Frame) -> Iterator[Batch]:
+    seen: set[str] = set()
+    with frame.path.open("rb") as file:
+        numbered = enumerate(file, 1)
+        while lines := list(_some_lines(numbered)):
+            with uncollected():
+                batch = _sequence_batch(frame, lines, seen)
+            gc.unfreeze()
+            if len(batch):
+                yield batch
+    _report(frame)
+
+
+def _some_lines(numbered: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    size = 0
+    for number, line in islice(numbered, BATCH_SIZE):
+        if line.strip():
+            yield number, line
+        size += len(line)
+        if size >= SEQUENCE_BYTES:
+            return
+
+
+def _sequence_batch(frame: Frame, lines: Sequence[tuple[int, bytes]], seen: set[str]) -> Batch:
+    rows = Objects([], [])
+    parts: list[Floats] = [frame.template_vertices]
+    size = len(frame.template_vertices)
+    instances = Instances(frame.templates, (0, size))
+    ranges = []
+    for number, line in lines:
+        try:
+            feature = json_object(frame.path, line, number)
+            own = frame.vertices(feature.get("vertices", ()))
+        except SourceError as error:
+            frame.rejected.append(
+                Rejection(
+                    f"line {number}", "bad_line", str(error), line[:200].decode("utf-8", "replace")
+                )
+            )
+            continue
+        found = feature.get("CityObjects")
+        for name, each in _sound(frame, found if isinstance(found, dict) else {}).items():
+            if name in seen:
+                reason = f"line {number} has an id that an earlier line has"
+                frame.rejected.append(Rejection(name, "duplicate_id", reason))
+                continue
+            seen.add(name)
+            rows.ids.append(name)
+            rows.objects.append(each)
+            ranges.append((size, len(own)))
+        parts.append(own)
+        size += len(own)
+    pool = np.concatenate(parts)
+    for row, own_range in enumerate(ranges):
+        rows.collect(row, pool, own_range, instances, frame.materials)
+    return _batch(frame, rows, pool)
+
+
+CITYJSON: Final = Reader(
+    "cityjson", "CityJSON", (".city.json", ".cityjson", ".json"), _open, _recognised
+)
+CITYJSONSEQ: Final = Reader(
+    "cityjsonseq",
+    "CityJSON text sequence",
+    (".city.jsonl", ".cityjsonl", ".jsonl"),
+    _open_sequence,
+    _recognised_sequence,
+)

@@ -1,0 +1,394 @@
+"""CityJSON boundaries as arrays: every surface of many objects flattened in one go.
+
+Nested lists are walked by `itertools` and NumPy, never corner by corner in Python; a batch of
+objects becomes a handful of long arrays, and a mesh is a slice of them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, Final
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from cim.model import Mesh, MeshKind
+from ingest.cityjson_surfaces import Surfaces, surfaces_of
+from ingest.footprints import Rings, outlines
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+KINDS: Final[Mapping[str, MeshKind]] = {
+    "MultiSurface": "MultiSurface",
+    "CompositeSurface": "MultiSurface",
+    "Solid": "Solid",
+    "MultiSolid": "CompositeSolid",
+    "CompositeSolid": "CompositeSolid",
+}
+
+STEEP: Final = 1e-3
+"""A face whose area in plan is a smaller share of its own area counts as vertical."""
+
+WATERTIGHT: Final = 0.99
+"""Share of the area facing up that must face down for a surface to have a bottom."""
+
+
+@dataclass(slots=True)
+class Shape:
+    """One geometry with surfaces, before its boundaries are flattened."""
+
+    row: int
+    """Object it belongs to."""
+    kind: MeshKind
+    lod: str
+    shells: list[Any]
+    """Shells of faces of rings of vertex numbers; a MultiSurface is a single shell."""
+    source: Mapping[str, Any]
+    """The geometry as in the file, with its semantics and materials."""
+    pool: tuple[int, int]
+    """First vertex and number of vertices that its indices refer to."""
+    placement: tuple[Floats, Floats] | None = None
+    """(4, 4) matrix and (3,) reference point of an instance of a template."""
+
+
+@dataclass(slots=True, eq=False)
+class Flat:
+    """Boundaries of many shapes, flattened."""
+
+    corners: Ints
+    """(k,) vertex in the pool."""
+    ring_sizes: Ints
+    face_rings: Ints
+    shell_faces: Ints
+    shape_shells: Ints
+
+    @property
+    def shape_faces(self) -> Ints:
+        """(s,) faces of each shape."""
+        return _summed(self.shell_faces, self.shape_shells)
+
+    @property
+    def shape_rings(self) -> Ints:
+        """(s,) rings of each shape."""
+        return _summed(self.face_rings, self.shape_faces)
+
+    @property
+    def shape_corners(self) -> Ints:
+        """(s,) corners of each shape."""
+        return _summed(self.ring_sizes, self.shape_rings)
+
+
+def _lengths(lists: Sequence[Any]) -> Ints:
+    return np.fromiter(map(len, lists), np.int64, len(lists))
+
+
+def _starts(counts: Ints) -> Ints:
+    return np.concatenate(([0], np.cumsum(counts)))
+
+
+def _summed(values: Ints, groups: Ints) -> Ints:
+    """Sum of `values` over consecutive groups of these sizes, of which some may be empty."""
+    total = _starts(values)
+    ends = np.cumsum(groups)
+    return np.asarray(total[ends] - total[ends - groups])
+
+
+def shells_of(geometry: Mapping[str, Any]) -> list[Any]:
+    """The shells of a geometry with surfaces.
+
+    Raises
+    ------
+    TypeError, KeyError
+        If its boundaries are not nested as its type asks.
+    """
+    boundaries = geometry["boundaries"]
+    if not isinstance(boundaries, list):
+        raise TypeError("boundaries are not a list")
+    kind = geometry["type"]
+    if kind in {"MultiSurface", "CompositeSurface"}:
+        return [boundaries]
+    return boundaries if kind == "Solid" else list(chain.from_iterable(boundaries))
+
+
+def flattened(shapes: Sequence[Shape]) -> Flat:
+    """The boundaries of all shapes as arrays; corners count from the start of the pool.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        If some boundaries are not lists of the right depth, or name a missing vertex.
+    """
+    shells = list(chain.from_iterable([shape.shells for shape in shapes]))
+    faces = list(chain.from_iterable(shells))
+    rings = list(chain.from_iterable(faces))
+    holes = len(rings) != len(faces) or not all(faces)
+    sizes = _lengths(rings)
+    flat = Flat(
+        np.fromiter(chain.from_iterable(rings), np.int64, int(sizes.sum())),
+        sizes,
+        _lengths(faces) if holes else np.ones(len(faces), np.int64),
+        _lengths(shells),
+        _lengths([shape.shells for shape in shapes]),
+    )
+    bases, limits = np.array([shape.pool for shape in shapes], np.int64).reshape(-1, 2).T
+    counts = flat.shape_corners
+    limit = limits[0] if len(limits) and (limits == limits[0]).all() else np.repeat(limits, counts)
+    if ((flat.corners < 0) | (flat.corners >= limit)).any():
+        raise IndexError("a boundary names a vertex that does not exist")
+    if bases.any():
+        flat.corners += np.repeat(bases, counts)
+    return flat
+
+
+def split(shapes: Sequence[Shape]) -> tuple[list[Shape], dict[int, str]]:
+    """The shapes that can be flattened, and by row why others cannot."""
+    good, bad = [], {}
+    for shape in shapes:
+        try:
+            flattened([shape])
+        except (TypeError, ValueError, OverflowError):
+            bad[shape.row] = f"boundaries of a {shape.kind} are not nested as they must be"
+        except IndexError as error:
+            bad[shape.row] = str(error)
+        else:
+            good.append(shape)
+    return good, bad
+
+
+@dataclass(slots=True, eq=False)
+class Bodies:
+    """What the surfaces of a batch amount to."""
+
+    meshes: list[Mesh] = field(default_factory=list)
+    footprints: NDArray[np.object_] = field(default_factory=lambda: np.empty(0, object))
+    """(rows,) Polygon, MultiPolygon or None."""
+    low: Floats = field(default_factory=lambda: np.empty(0))
+    """(rows,) lowest z of the best level of detail; NaN without surfaces."""
+    high: Floats = field(default_factory=lambda: np.empty(0))
+    lods: list[str | None] = field(default_factory=list)
+    """(rows,) best level of detail."""
+    hulls: int = 0
+    """Footprints that are only a convex hull."""
+    degenerate: int = 0
+    """Rings left out because they have fewer than three corners."""
+    unmatched: int = 0
+    """Geometries whose semantics or materials do not match their faces."""
+
+
+def bodies(shapes: Sequence[Shape], pool: Floats, ids: Sequence[str]) -> Bodies:
+    """Meshes, footprints and height ranges of `shapes`; row numbers point into `ids`.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        As `flattened`.
+    """
+    flat = flattened(shapes)
+    surfaces = surfaces_of([shape.source for shape in shapes], flat.shape_faces)
+    degenerate = _cleaned(flat, surfaces)
+    if not flat.shape_corners.all():
+        kept = flat.shape_corners > 0
+        flat.shape_shells = flat.shape_shells[kept]
+        flat.shell_faces = flat.shell_faces[flat.shell_faces > 0]
+        shapes = [shape for shape, keep in zip(shapes, kept, strict=True) if keep]
+        surfaces = surfaces.only(kept)
+    found = Bodies(
+        footprints=np.full(len(ids), None, object),
+        low=np.full(len(ids), np.nan),
+        high=np.full(len(ids), np.nan),
+        lods=[None] * len(ids),
+        degenerate=degenerate,
+        unmatched=surfaces.unmatched,
+    )
+    if shapes:
+        _Model(shapes, flat, surfaces, pool).into(found, ids)
+    return found
+
+
+def _cleaned(flat: Flat, surfaces: Surfaces) -> int:
+    """Drop repeated last corners, rings below three corners and their faces; how many rings."""
+    first = _starts(flat.ring_sizes)
+    if (flat.ring_sizes > 1).any():
+        last = first[1:] - 1
+        longer = np.flatnonzero(flat.ring_sizes > 1)
+        again = longer[flat.corners[first[longer]] == flat.corners[last[longer]]]
+        if len(again):
+            flat.corners = np.delete(flat.corners, last[again])
+            flat.ring_sizes[again] -= 1
+    short = flat.ring_sizes < 3
+    empty = flat.face_rings == 0
+    if not (short.any() or empty.any()):
+        return 0
+    face = np.repeat(np.arange(len(flat.face_rings)), flat.face_rings)
+    outer = _starts(flat.face_rings)[:-1][~empty]
+    lost = empty.copy()
+    lost[~empty] = short[outer]
+    gone = short | lost[face]
+    flat.corners = flat.corners[np.repeat(~gone, flat.ring_sizes)]
+    flat.ring_sizes = flat.ring_sizes[~gone]
+    flat.face_rings = np.bincount(face[~gone], minlength=len(lost))[~lost]
+    shell = np.repeat(np.arange(len(flat.shell_faces)), flat.shell_faces)
+    flat.shell_faces = np.bincount(shell[~lost], minlength=len(flat.shell_faces))
+    surfaces.drop(lost)
+    return int(short.sum())
+
+
+class _Model:
+    """Flattened shapes with their points, from which meshes are cut."""
+
+    def __init__(
+        self, shapes: Sequence[Shape], flat: Flat, surfaces: Surfaces, pool: Floats
+    ) -> None:
+        self.shapes, self.flat, self.surfaces = shapes, flat, surfaces
+        self.slot, vertices, self.points_of = _own_points(flat.corners, flat.shape_corners)
+        self.points = pool[vertices]
+        for shape, begin, count in zip(
+            shapes, _starts(self.points_of).tolist(), self.points_of.tolist(), strict=False
+        ):
+            if shape.placement is not None:
+                matrix, reference = shape.placement
+                part = self.points[begin : begin + count]
+                part[:] = part @ matrix[:3, :3].T + matrix[:3, 3] + reference
+
+    def into(self, found: Bodies, ids: Sequence[str]) -> None:
+        """Add everything to `found`."""
+        starts = _starts(self.points_of)[:-1]
+        z = np.ascontiguousarray(self.points[:, 2])
+        low = np.minimum.reduceat(z, starts).tolist()
+        high = np.maximum.reduceat(z, starts).tolist()
+        for number, shape in enumerate(self.shapes):
+            known = found.lods[shape.row]
+            if known is None or shape.lod > known:
+                found.lods[shape.row] = shape.lod
+                found.low[shape.row], found.high[shape.row] = low[number], high[number]
+        found.meshes = self._meshes(ids)
+        self._outline(found)
+
+    def _meshes(self, ids: Sequence[str]) -> list[Mesh]:
+        flat = self.flat
+        starts = _starts(self.points_of)
+        local = self.slot - np.repeat(starts[:-1], flat.shape_corners)
+        corner = _starts(flat.shape_corners).tolist()
+        ring = _starts(flat.shape_rings).tolist()
+        face = _starts(flat.shape_faces).tolist()
+        shell = _starts(flat.shape_shells).tolist()
+        point = starts.tolist()
+        indices, ring_sizes, face_rings = (
+            each.astype(np.uint32) for each in (local, flat.ring_sizes, flat.face_rings)
+        )
+        shell_faces = flat.shell_faces.tolist()
+        parts, face_part = self.surfaces.parts, self.surfaces.face_part
+        none = np.empty(0, np.uint16)
+        return [
+            Mesh(
+                ids[shape.row],
+                shape.lod,
+                shape.kind,
+                self.points[point[n] : point[n + 1]],
+                indices[corner[n] : corner[n + 1]],
+                ring_sizes[ring[n] : ring[n + 1]],
+                face_rings[face[n] : face[n + 1]],
+                face_part[face[n] : face[n + 1]] if len(parts[n]) > 1 else none,
+                parts[n],
+                tuple(shell_faces[shell[n] : shell[n + 1]]) if shell[n + 1] - shell[n] > 1 else (),
+            )
+            for n, shape in enumerate(self.shapes)
+        ]
+
+    def _outline(self, found: Bodies) -> None:
+        """Footprints: of LoD 0, else of ground surfaces, else of what faces down (or up)."""
+        flat = self.flat
+        faces = flat.shape_faces
+        ground = self.surfaces.ground
+        grounded = _summed(ground.astype(np.int64), faces) > 0
+        chosen = self._chosen(grounded.tolist())
+        flat_lod = np.array([shape.lod == "0" for shape in self.shapes])
+        taken = np.repeat(chosen & flat_lod, faces)
+        taken |= np.repeat(chosen & ~flat_lod & grounded, faces) & ground
+        rest = np.repeat(chosen & ~flat_lod & ~grounded, faces)
+        if rest.any():
+            taken |= self._turned(rest)
+        ring_face = np.repeat(np.arange(len(taken)), flat.face_rings)
+        kept = taken[ring_face]
+        rows = np.array([shape.row for shape in self.shapes])
+        face_row = np.repeat(rows, faces)
+        rings = Rings(
+            np.ascontiguousarray(self.points[:, :2]),
+            self.slot[np.repeat(kept, flat.ring_sizes)],
+            flat.ring_sizes[kept],
+            ring_face[kept],
+            face_row[ring_face[kept]],
+        )
+        found.footprints = outlines(rings, len(found.footprints))
+        starts = _starts(self.points_of).tolist()
+        for number in np.flatnonzero(chosen).tolist():
+            row = self.shapes[number].row
+            if found.footprints[row] is None:
+                points = self.points[starts[number] : starts[number + 1], :2]
+                found.footprints[row] = shapely.convex_hull(shapely.multipoints(points))
+                found.hulls += 1
+
+    def _chosen(self, grounded: Iterable[bool]) -> NDArray[np.bool_]:
+        """(s,) whether a shape gives its object's footprint; one for each object."""
+        best: dict[int, tuple[int, str]] = {}
+        pick: dict[int, int] = {}
+        for number, (shape, has_ground) in enumerate(zip(self.shapes, grounded, strict=True)):
+            preference = 2 if shape.lod == "0" else int(has_ground)
+            # ground surfaces are best in the finest model; a plain one is best in the coarsest
+            order = shape.lod if has_ground else "".join(chr(255 - ord(c)) for c in shape.lod)
+            if shape.row not in best or (preference, order) > best[shape.row]:
+                best[shape.row] = (preference, order)
+                pick[shape.row] = number
+        chosen = np.zeros(len(self.shapes), bool)
+        chosen[list(pick.values())] = True
+        return chosen
+
+    def _turned(self, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(f,) of the faces in `among`, those facing down where they close a shape, else up."""
+        flat = self.flat
+        outer = _starts(flat.face_rings)[:-1]
+        normal = _normals(self.points, self.slot, flat.ring_sizes)[outer]
+        plan = np.where(among, normal[:, 2], 0.0)
+        plan[np.abs(plan) <= STEEP * np.sqrt((normal**2).sum(axis=1))] = 0.0
+        shape = np.repeat(np.arange(len(self.shapes)), flat.shape_faces)
+        down = np.bincount(shape, np.maximum(-plan, 0), len(self.shapes))
+        up = np.bincount(shape, np.maximum(plan, 0), len(self.shapes))
+        bottom = (down >= up * WATERTIGHT)[shape]
+        return np.asarray(np.where(bottom, plan < 0, plan > 0))
+
+
+def _own_points(corners: Ints, counts: Ints) -> tuple[Ints, Ints, Ints]:
+    """Give each shape vertices of its own: (k,) slot, (m,) vertex in each slot, (s,) slots.
+
+    Files mostly number an object's vertices in a row, so a table over each shape's range of
+    numbers is small and needs no sorting.
+    """
+    starts = _starts(counts)[:-1]
+    low = np.minimum.reduceat(corners, starts)
+    span = np.maximum.reduceat(corners, starts) - low + 1
+    if span.sum() > 16 * len(corners) + 4096:
+        shape = np.repeat(np.arange(len(counts)), counts)
+        width = int(corners.max()) + 1
+        keys, slot = np.unique(shape * width + corners, return_inverse=True)
+        return slot, keys % width, np.bincount(keys // width, minlength=len(counts))
+    base = np.cumsum(span) - span
+    place = corners + np.repeat(base - low, counts)
+    used = np.zeros(int(span.sum()), bool)
+    used[place] = True
+    rank = np.cumsum(used) - 1
+    vertices = np.flatnonzero(used) - np.repeat(base - low, np.add.reduceat(used, base))
+    return rank[place], vertices, np.add.reduceat(used, base, dtype=np.int64)
+
+
+def _normals(points: Floats, slot: Ints, sizes: Ints) -> Floats:
+    """(r, 3) area vector of each ring, m²: across its plane, as long as its area."""
+    starts = np.cumsum(sizes) - sizes
+    following = np.arange(1, len(slot) + 1)
+    following[starts + sizes - 1] = starts
+    spokes = points[slot] - points[np.repeat(slot[starts], sizes)]
+    x, y, z = spokes.T
+    a, b, c = x[following], y[following], z[following]
+    cross = (y * c - z * b, z * a - x * c, x * b - y * a)
+    return np.stack([np.add.reduceat(each, starts) for each in cross], axis=1) / 2
