@@ -3,6 +3,7 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import generate
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from cim.analyses import ANALYSES
 from cim.schema import CLASSES, TABLES
 from ingest import READERS
+from ingest.reader import ReadOptions
 from layers import LAYERS
 from webapp.cli import main
 
@@ -69,6 +71,26 @@ def test_scripts_are_sound_and_name_no_registry(script: str) -> None:
     done = subprocess.run(["bash", "-n", path], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "://" not in path.read_text(encoding="utf-8")
+
+
+def example(page: str) -> dict[str, Any]:
+    """What the first Python block of a page defines."""
+    text = (ROOT / "docs" / "how-to" / page).read_text(encoding="utf-8")
+    block = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert block
+    names: dict[str, Any] = {}
+    exec(compile(block[1], page, "exec"), names)
+    return names
+
+
+def test_the_reader_of_the_how_to_reads(tmp_path: Path) -> None:
+    file = tmp_path / "kaifeng.places"
+    file.write_text("Iron Pagoda\t114.371\t34.820\nnowhere\n", encoding="utf-8")
+    reading = example("add-a-reader.md")["PLACES"].open(file, ReadOptions(), tmp_path)
+    (batch,) = reading
+    assert batch.objects["object_id"].tolist() == ["Iron Pagoda"]
+    assert (batch.objects["geometry"][0].x, reading.crs) == (114.371, "EPSG:4326")
+    assert [(each.object, each.code) for each in reading.rejected] == [("2", "not_a_place")]
 
 
 def test_every_decision_has_its_three_parts() -> None:
