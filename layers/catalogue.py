@@ -1,0 +1,124 @@
+"""Every layer there is, in drawing order; a new one is a function and an entry here."""
+
+from typing import Final
+
+from cim.declare import Catalogue
+from layers import colour
+from layers.bodies import draw_constructions, draw_elements, draw_relief
+from layers.buildings import draw_buildings
+from layers.flat import (
+    draw_furniture,
+    draw_green,
+    draw_land_use,
+    draw_places,
+    draw_roads,
+    draw_water,
+    draw_zones,
+)
+from layers.imagery import draw_imagery
+from layers.layer import Layer
+from layers.pipes import draw_nodes, draw_pipes
+from layers.terrain import draw_terrain
+from layers.trees import draw_trees
+
+TWO_PIXELS: Final = {8: 0, 9: 1, 10: 1, 11: 2, 12: 3, 13: 4, 14: 5, 15: 6}
+"""Least prominent rank by zoom, so that what is shown is at least about two pixels wide."""
+
+EVERY_PIXEL: Final = {8: 1, 9: 2, 10: 3, 11: 4, 12: 5, 13: 6}
+"""The same for shapes that together make a picture (roads, land use), at half that size."""
+
+CROWD: Final = 2000
+"""Solids in a tile below the last zoom."""
+
+SHAPES: Final = 20_000
+"""Points in a tile below the last zoom."""
+
+LAYERS: Final = Catalogue(
+    "layer",
+    (
+        Layer(
+            name="terrain", title="Terrain", title_zh="地形", group="terrain", kind="terrain",
+            draw=draw_terrain, max_zoom=15, pickable=False,
+        ),
+        Layer(
+            name="imagery", title="Imagery", title_zh="影像", group="imagery", kind="imagery",
+            draw=draw_imagery, max_zoom=20, pickable=False,
+        ),
+        Layer(
+            name="relief", title="Terrain surfaces", title_zh="地形面", group="terrain",
+            kind="glb", draw=draw_relief, themes=("relief",), min_zoom=12, visible=False,
+            legend=colour.RELIEF.legend,
+        ),
+        Layer(
+            name="land_use", title="Land use", title_zh="土地利用", group="land_use", kind="mvt",
+            draw=draw_land_use, themes=("land_use",), min_zoom=8, finest_rank=EVERY_PIXEL,
+            opacity=0.7, legend=colour.LAND_USE.legend,
+        ),
+        Layer(
+            name="green", title="Plant cover", title_zh="植被", group="vegetation", kind="mvt",
+            draw=draw_green, themes=("vegetation",), classes=("PlantCover",), min_zoom=8,
+            finest_rank=EVERY_PIXEL, opacity=0.8, legend=colour.GREEN.legend,
+        ),
+        Layer(
+            name="water", title="Water", title_zh="水体", group="water", kind="mvt",
+            draw=draw_water, themes=("water", "transportation"),
+            classes=("WaterBody", "Waterway"), min_zoom=8, finest_rank=EVERY_PIXEL,
+            legend=colour.WATER.legend,
+        ),
+        Layer(
+            name="roads", title="Roads and railways", title_zh="道路与铁路", group="transportation",
+            kind="mvt", draw=draw_roads, themes=("transportation",),
+            classes=("Road", "Railway", "Square", "Track"), min_zoom=8, finest_rank=EVERY_PIXEL,
+            legend=colour.ROADS.legend,
+        ),
+        Layer(
+            name="zones", title="Zones and boundaries", title_zh="区域与边界", group="generic",
+            kind="mvt", draw=draw_zones, themes=("generic",), classes=("GenericLogicalSpace",),
+            min_zoom=8, finest_rank=EVERY_PIXEL, opacity=0.3, visible=False,
+            legend=colour.ZONES.legend,
+        ),
+        Layer(
+            name="pipes", title="Pipes and cables", title_zh="地下管线", group="utility",
+            kind="glb", draw=draw_pipes, themes=("utility",), classes=("Pipe", "Cable", "Canal"),
+            min_zoom=13, finest_rank=TWO_PIXELS, crowd=2 * CROWD, underground=True,
+            legend=colour.NETWORKS.legend,
+        ),
+        Layer(
+            name="nodes", title="Manholes and valves", title_zh="检查井与阀门", group="utility",
+            kind="glb", draw=draw_nodes, themes=("utility",),
+            classes=("Manhole", "Valve", "UtilityNode"), min_zoom=16, underground=True,
+            legend=colour.NETWORKS.legend,
+        ),
+        Layer(
+            name="trees", title="Trees", title_zh="树木", group="vegetation", kind="glb",
+            draw=draw_trees, themes=("vegetation",), classes=("SolitaryVegetationObject",),
+            min_zoom=15, crowd=2 * CROWD, legend=colour.TREES.legend,
+        ),
+        Layer(
+            name="buildings", title="Buildings", title_zh="建筑", group="building", kind="glb",
+            draw=draw_buildings, themes=("building",), min_zoom=12, finest_rank=TWO_PIXELS,
+            crowd=CROWD, legend=colour.BUILDINGS.legend,
+        ),
+        Layer(
+            name="constructions", title="Bridges and constructions", title_zh="桥梁与构筑物",
+            group="construction", kind="glb", draw=draw_constructions, themes=("construction",),
+            min_zoom=13, finest_rank=TWO_PIXELS, crowd=CROWD, legend=colour.CONSTRUCTIONS.legend,
+        ),
+        Layer(
+            name="elements", title="Building elements (BIM)", title_zh="建筑构件（BIM）",
+            group="element", kind="glb", draw=draw_elements, themes=("element",), min_zoom=16,
+            max_zoom=18, legend=colour.ELEMENTS.legend,
+        ),
+        Layer(
+            name="furniture", title="City furniture", title_zh="城市部件", group="furniture",
+            kind="mvt", draw=draw_furniture, themes=("furniture",), min_zoom=15, crowd=SHAPES,
+            legend=colour.FURNITURE.legend,
+        ),
+        Layer(
+            name="places", title="Places", title_zh="地点", group="generic", kind="mvt",
+            draw=draw_places, themes=("generic",), min_zoom=13, crowd=SHAPES,
+            legend=colour.PLACES.legend,
+        ),
+    ),
+)  # fmt: skip
+"""All layers by name, the lowest first."""

@@ -1,0 +1,228 @@
+"""The scene: which layers a city has, and the pydeck deck that shows them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import cos, log2, radians
+from typing import TYPE_CHECKING, Any
+
+import pydeck
+from pydeck.types import String
+
+from cim.model import Coverage
+from cim.schema import CLASS_BY_CODE
+from layers.catalogue import LAYERS
+from layers.imagery import imagery_days
+from layers.layer import Layer
+from layers.mercator import MERCATOR_HALF
+from layers.terrain import terrain_of
+from layers.tiles import imagery_name
+
+if TYPE_CHECKING:
+    from cim.store import CityInfo, Store
+
+DECK_TYPES = {"glb": "CimMeshTileLayer", "mvt": "CimVectorLayer", "terrain": "CimTerrainLayer"}
+"""Our layer classes, registered with deck.gl's JSONConverter by the page."""
+
+WINDOW = (1280, 800)
+"""Pixels of the window that the whole city is fitted into at first."""
+
+EMPTY_CAMERA = {"longitude": 0.0, "latitude": 20.0, "zoom": 1.5}
+
+FEATURE_COLOUR = "[properties.r, properties.g, properties.b]"
+
+LINE_WIDTHS = {"roads": 6, "water": 4, "zones": 2}
+"""Metres."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A layer that a city has, with what the city adds to its declaration."""
+
+    layer: Layer
+    id: str
+    title: str
+    title_zh: str
+    min_zoom: int
+    max_zoom: int
+    visible: bool
+    count: int | None
+    attribution: str
+
+    @property
+    def path(self) -> str:
+        """Address of its tiles below the version."""
+        return f"{self.id}/{{z}}/{{x}}/{{y}}.{self.layer.suffix}"
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """As the HTTP contract lists a layer."""
+        layer = self.layer
+        return {
+            "id": self.id,
+            "title": self.title,
+            "title_zh": self.title_zh,
+            "group": layer.group,
+            "kind": layer.kind,
+            "visible": self.visible,
+            "opacity": layer.opacity,
+            "min_zoom": self.min_zoom,
+            "max_zoom": self.max_zoom,
+            "pickable": layer.pickable,
+            "underground": layer.underground,
+            "count": self.count,
+            "legend": [
+                {"color": each.color, "label": each.label, "label_zh": each.label_zh}
+                for each in layer.legend
+            ],
+            "attribution": self.attribution,
+        }
+
+
+def describe(store: "Store", *, clearance: str = "internal") -> list[dict[str, Any]]:
+    """The layers of which the city has anything, in drawing order, as the HTTP API lists them."""
+    return [each.json for each in _shown(store, store.info(clearance))]
+
+
+def _shown(store: "Store", info: "CityInfo") -> Iterator[Shown]:
+    credits = {
+        str(each["dataset"]): str(each.get("attribution") or each.get("licence") or "")
+        for each in store.datasets()
+    }
+    everyone = "; ".join(sorted({each for each in credits.values() if each}))
+    for layer in LAYERS.values():
+        if layer.kind == "terrain":
+            yield from _terrain(layer, store, credits)
+        elif layer.kind == "imagery":
+            yield from _imagery(layer, store, credits)
+        else:
+            count = sum(info.classes.get(CLASS_BY_CODE[code].name, 0) for code in layer.codes)
+            if count:
+                yield Shown(
+                    layer, layer.name, layer.title, layer.title_zh, layer.min_zoom,
+                    layer.max_zoom, layer.visible, count, everyone,
+                )  # fmt: skip
+
+
+def _terrain(layer: Layer, store: "Store", credits: dict[str, str]) -> Iterator[Shown]:
+    coverages = terrain_of(store, None)
+    if coverages:
+        yield Shown(
+            layer, layer.name, layer.title, layer.title_zh, layer.min_zoom,
+            min(layer.max_zoom, max(map(finest_zoom, coverages))), layer.visible, None,
+            _credit(coverages, credits),
+        )  # fmt: skip
+
+
+def _imagery(layer: Layer, store: "Store", credits: dict[str, str]) -> Iterator[Shown]:
+    for number, day in enumerate(imagery_days(store)):
+        coverages = tuple(
+            each
+            for each in store.coverages()
+            if each.kind == "imagery"
+            and (each.valid_from.isoformat() if each.valid_from else "") == day
+        )
+        yield Shown(
+            layer, imagery_name(day), f"{layer.title} {day}".strip(),
+            f"{layer.title_zh} {day}".strip(), layer.min_zoom,
+            min(layer.max_zoom, max(map(finest_zoom, coverages))), number == 0, None,
+            _credit(coverages, credits),
+        )  # fmt: skip
+
+
+def _credit(coverages: tuple[Coverage, ...], credits: dict[str, str]) -> str:
+    return "; ".join(sorted({credits.get(each.name, "") for each in coverages} - {""}))
+
+
+def finest_zoom(coverage: Coverage) -> int:
+    """The first zoom whose 256-pixel tiles are at least as fine as the coverage's cells."""
+    west, south, east, north = coverage.bounds
+    across = (east - west) / 360 * 2 * MERCATOR_HALF / max(coverage.width, 1)
+    up = (north - south) / 360 * 2 * MERCATOR_HALF / max(coverage.height, 1)
+    cell = min(across, up / cos(radians((south + north) / 2))) or 1.0
+    zoom = log2(2 * MERCATOR_HALF / 256 / cell)
+    return min(max(int(zoom - 1e-9) + 1, 0), 22)
+
+
+def scene(
+    store: "Store", *, base_url: str = "", lang: str = "en", clearance: str = "internal"
+) -> pydeck.Deck:
+    """The pydeck deck of the city: camera, view and layers, tiles addressed below `base_url`.
+
+    Its JSON is what the page draws through deck.gl's JSONConverter; it names our own layer
+    classes (`DECK_TYPES`), deck.gl's for everything else.
+    """
+    info = store.info(clearance)
+    shown = list(_shown(store, info))
+    root = f"{base_url}/tiles/{info.version}/"
+    imagery = [each for each in shown if each.layer.kind == "imagery"]
+    drawn = [each for each in shown if each.layer.kind in {"glb", "mvt"}]
+    return pydeck.Deck(
+        layers=[_ground(shown, imagery, root), *(_deck_layer(each, root, lang) for each in drawn)],
+        views=[pydeck.View(type="MapView", controller={"maxPitch": 85, "inertia": 250})],
+        initial_view_state=pydeck.ViewState(**camera(info.bbox)),
+        map_provider=None,
+        map_style=None,
+        tooltip=False,
+    )
+
+
+def _ground(shown: list[Shown], imagery: list[Shown], root: str) -> pydeck.Layer:
+    terrain = next((each for each in shown if each.layer.kind == "terrain"), None)
+    pictures = [
+        {"id": each.id, "data": root + each.path, "maxZoom": each.max_zoom} for each in imagery
+    ]
+    return pydeck.Layer(
+        DECK_TYPES["terrain"],
+        data=root + terrain.path if terrain else None,
+        id="terrain",
+        min_zoom=terrain.min_zoom if terrain else 0,
+        max_zoom=terrain.max_zoom if terrain else 0,
+        imagery=String(pictures[0]["data"] if pictures else ""),
+        imagery_max_zoom=pictures[0]["maxZoom"] if pictures else 0,
+        pictures=pictures,
+        elevation_decoder={"rScaler": 6553.6, "gScaler": 25.6, "bScaler": 0.1, "offset": -10000},
+        pickable=False,
+    )
+
+
+def _deck_layer(shown: Shown, root: str, lang: str) -> pydeck.Layer:
+    layer = shown.layer
+    options: dict[str, Any] = {
+        "min_zoom": shown.min_zoom,
+        "max_zoom": shown.max_zoom,
+        "visible": shown.visible,
+        "opacity": layer.opacity,
+        "pickable": layer.pickable,
+        "title": String(shown.title_zh if lang == "zh" else shown.title),
+        "underground": layer.underground,
+    }
+    if layer.kind == "mvt":
+        options |= {
+            "get_fill_color": FEATURE_COLOUR,
+            "get_line_color": FEATURE_COLOUR,
+            "get_line_width": LINE_WIDTHS.get(layer.name, 1),
+            "line_width_min_pixels": 1,
+            "get_point_radius": 4,
+            "point_radius_units": String("pixels"),
+            "point_type": String("circle"),
+            "unique_id_property": String("oid"),
+        }
+    return pydeck.Layer(DECK_TYPES[layer.kind], data=root + shown.path, id=shown.id, **options)
+
+
+def camera(bbox: tuple[float, float, float, float] | None) -> dict[str, float]:
+    """Where the camera stands at first: over the middle of the city, seeing all of it."""
+    if bbox is None:
+        return EMPTY_CAMERA | {"pitch": 0, "bearing": 0}
+    west, south, east, north = bbox
+    latitude = (south + north) / 2
+    across = max(east - west, 1e-4) / 360
+    up = max(north - south, 1e-4) / 360 / cos(radians(latitude))
+    zoom = min(log2(WINDOW[0] / 512 / across), log2(WINDOW[1] / 512 / up))
+    return {
+        "longitude": (west + east) / 2,
+        "latitude": latitude,
+        "zoom": round(min(max(zoom, 1.0), 17.0), 2),
+        "pitch": 50,
+        "bearing": 0,
+    }
