@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page
 from served import Served
 
 ROOT = Path(__file__).resolve().parents[1]
+POLL_MS = 100
 READY_MS = 150_000
 """A software renderer on a busy machine is slow; a person's graphics card is not."""
 
@@ -45,17 +46,28 @@ class Twin:
         """The page's own words for `key`."""
         return words(self.language)[key]
 
+    def until(self, expression: str, timeout_ms: float = READY_MS) -> None:
+        """Wait until a JavaScript expression holds.
+
+        Playwright's own waiting evaluates text inside the page, which its security policy forbids.
+        """
+        waited = 0
+        while not self.page.evaluate(expression):
+            assert waited < timeout_ms, f"{expression} did not come true in {timeout_ms / 1000} s"
+            self.page.wait_for_timeout(POLL_MS)
+            waited += POLL_MS
+
     def settle(self) -> None:
         """Wait until every visible tile is drawn and stays so."""
         for _ in range(3):
-            self.page.wait_for_function("window.cim && window.cim.ready", timeout=READY_MS)
+            self.until("Boolean(window.cim && window.cim.ready)")
             self.page.wait_for_timeout(300)
-        self.page.wait_for_function("window.cim.ready", timeout=READY_MS)
+        self.until("window.cim.ready")
 
     def camera(self) -> list[float]:
         """Longitude, latitude, zoom, pitch, bearing as the page's address has them."""
-        self.page.wait_for_function("location.hash.includes('c=')")
         self.page.wait_for_timeout(500)
+        self.until("location.hash.includes('c=')")
         fields = dict(
             part.split("=", 1) for part in self.page.evaluate("location.hash.slice(1)").split("&")
         )
