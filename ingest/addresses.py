@@ -1,0 +1,169 @@
+"""Which layers a file of features has, and how GDAL gets at each."""
+
+import gzip
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Final, cast
+
+import pyogrio
+
+from cim.model import Finding
+from ingest.encoding import Encoding, canonical, dbf_encoding
+from ingest.features import Log
+from ingest.gdal_layers import Address, gdal_said
+from ingest.reader import ReadOptions, refuse
+
+JSON_SUFFIXES: Final = (".geojson.gz", ".json.gz", ".geojson", ".json")
+WGS84_SUFFIXES: Final = (".kml", ".kmz", ".gpx", ".geojsonl", ".geojsons")
+"""Formats besides GeoJSON whose standard knows one coordinate system only."""
+
+ZIPPED_SUFFIXES: Final = (".shp", ".gpkg", ".geojson", ".fgb", ".kml", ".tab", ".mif")
+"""What may be in a zip file."""
+
+UNPACKED_LIMIT: Final = 32 << 30
+"""Bytes that a zip file may unpack to."""
+
+
+def addresses(path: Path, options: ReadOptions, work: Path, log: Log) -> list[Address]:
+    """Every layer with a geometry in `path`; a zip file is unpacked to `work`.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be opened or has no such layer.
+
+    """
+    name = path.name.lower()
+    if name.endswith(".zip") and not name.endswith(".gdb.zip"):
+        files = _unpacked(path, work)
+        return [each for file in files for each in addresses(file, options, work, log)]
+    if name.endswith(".shp"):
+        return [_shapefile(path, options, log)]
+    if name.endswith(JSON_SUFFIXES):
+        return [_geojson(path)]
+    return list(_listed(path, log))
+
+
+def _shapefile(path: Path, options: ReadOptions, log: Log) -> Address:
+    tables = (path.with_suffix(each) for each in (".dbf", ".DBF", ".Dbf"))
+    found = dbf_encoding(
+        next((each for each in tables if each.is_file()), path.with_suffix(".dbf"))
+    )
+    encoding = canonical(options.encoding) if options.encoding else found.name
+    if not encoding:
+        raise refuse(path, f"no encoding {options.encoding!r}", "such as UTF-8 or GB18030")
+    if not options.encoding:
+        log.findings += _encoding_findings(found)
+    with gdal_said(path, log):
+        total = int(pyogrio.read_info(path, encoding=encoding)["features"])
+    return Address(path, str(path), path.stem, "", "sidecar", encoding, total)
+
+
+def _encoding_findings(found: Encoding) -> Iterator[Finding]:
+    if found.refuted:
+        message = f"the file says its text is {found.refuted}, but its bytes are {found.name}"
+        yield Finding("warning", "encoding_contradicted", message, "look at the names")
+    elif found.confidence == "guess":
+        message = f"nobody says how the text is encoded; {found.name} is a guess from its bytes"
+        yield Finding("warning", "encoding_guessed", message, "look at the names, set the encoding")
+    elif found.source == "bytes":
+        message = f"nobody says how the text is encoded; its bytes are {found.name}"
+        yield Finding("info", "encoding_detected", message)
+
+
+_FEATURE: Final = re.compile(rb'"type"\s*:\s*"Feature"')
+_CRS: Final = re.compile(rb'"crs"\s*:\s*\{')
+
+
+def _geojson(path: Path) -> Address:
+    packed = path.suffix.lower() == ".gz"
+    try:
+        with gzip.open(path) if packed else path.open("rb") as file:
+            count, states_crs = _scanned(cast(BinaryIO, file))
+    except (OSError, EOFError) as error:
+        raise refuse(path, f"it cannot be unpacked: {error}", "get the file again") from None
+    location = f"/vsigzip/{path.resolve()}" if packed else str(path)
+    name = re.split(r"\.(?:geo)?json", path.name, flags=re.IGNORECASE)[0]
+    source = "file" if states_crs else "format"
+    return Address(path, location, name, "", source, "", total=max(count, 1))
+
+
+def _scanned(file: BinaryIO) -> tuple[int, bool]:
+    """(features, whether a CRS is stated) of a GeoJSON file, without parsing it."""
+    count, states_crs, tail = 0, False, b""
+    for block in iter(lambda: file.read(4 << 20), b""):
+        text = tail + block
+        ends = [found.end() for found in _FEATURE.finditer(text)]
+        count += len(ends)
+        states_crs = states_crs or _CRS.search(text) is not None
+        tail = text[max(ends[-1] if ends else 0, len(text) - 64) :]
+    return count, states_crs
+
+
+def _listed(path: Path, log: Log) -> Iterator[Address]:
+    with gdal_said(path, log):
+        listed = pyogrio.list_layers(path).tolist()
+    shapes = [str(name) for name, kind in listed if kind is not None]
+    bare = ", ".join(str(name) for name, kind in listed if kind is None)
+    if not shapes:
+        raise refuse(path, "none of its layers has a geometry", f"layers: {bare or 'none'}")
+    if bare:
+        message = f"layers without geometry are left out: {bare}"
+        log.note(Finding("info", "layer_without_geometry", message))
+    source = "format" if path.name.lower().endswith(WGS84_SUFFIXES) else "file"
+    for name in shapes:
+        with gdal_said(path, log):
+            total = int(pyogrio.read_info(path, layer=name)["features"])
+        known = total if total >= 0 else None
+        yield Address(path, str(path), name, name, source, "", known, alone=len(shapes) == 1)
+
+
+def _unpacked(path: Path, work: Path) -> list[Path]:
+    """The files of features in a zip file, each unpacked with what lies beside it."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            members = [each for each in packed.infolist() if not each.is_dir()]
+            if sum(each.file_size for each in members) > UNPACKED_LIMIT:
+                raise refuse(path, "it unpacks to more than 32 GiB", "unpack it, load its parts")
+            folders = sorted({PurePosixPath(_name(each)).parent for each in members})
+            for each in members:
+                name = PurePosixPath(_name(each))
+                # own folder names: those in the file may lead anywhere
+                _extract(packed, each, work / str(folders.index(name.parent)) / name.name)
+    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+        raise refuse(path, f"it cannot be unpacked: {error}", "zip it again") from None
+    found = sorted(each for each in work.rglob("*") if each.suffix.lower() in ZIPPED_SUFFIXES)
+    if not found:
+        raise refuse(path, "no shapefile, GeoPackage or GeoJSON is in it", "look into the zip file")
+    return found
+
+
+def _extract(packed: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with packed.open(member) as source, target.open("wb") as out:
+        while block := source.read(1 << 20):
+            out.write(block)
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    """The member's name; Chinese Windows writes it in GBK without saying so."""
+    if member.flag_bits & 0x800 or member.filename.isascii():
+        return member.filename
+    raw = member.filename.encode("cp437", "replace")
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return member.filename
+
+
+def holds_features(path: Path) -> bool:
+    """Whether a zip file holds a file of features."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            return any(each.lower().endswith(ZIPPED_SUFFIXES) for each in packed.namelist())
+    except (zipfile.BadZipFile, OSError):
+        return False

@@ -1,0 +1,150 @@
+"""The features of one layer that GDAL opens, streamed in bounded memory."""
+
+import re
+import warnings
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyogrio
+
+from cim.model import Finding
+from ingest.features import Log
+from ingest.plan import Chunk
+from ingest.planned import read_shapes, unique_names
+from ingest.reader import BATCH_SIZE, refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where GDAL finds a layer."""
+
+    path: Path
+    """The file, for messages."""
+    location: str
+    """What GDAL opens."""
+    name: str
+    """For people."""
+    layer: str = ""
+    """GDAL's name of the layer; empty if there is only one."""
+    crs_source: str = "file"
+    """Where its CRS comes from, if it has one."""
+    encoding: str = ""
+    """Of a shapefile's table; empty if the format knows."""
+    total: int | None = None
+    alone: bool = True
+    """Whether the file has no other layer, so that its name tells something."""
+
+
+_REMEDIES: Final = (
+    (
+        r"\.shx",
+        "the .shx file is missing or broken: put the one that belongs to the .shp beside it",
+    ),
+    (r"GeoJSON|JSON|geojson", "check it with a GeoJSON validator, or export it again"),
+    (
+        r"GeometryError|Geometry type",
+        "convert the layer to polygons, lines or points and try again",
+    ),
+    (r"not recognized|Unable to open", "the file is damaged or of another kind: get it again"),
+)
+
+
+@contextmanager
+def gdal_said(path: Path, log: Log) -> Iterator[None]:
+    """Makes GDAL's warnings findings, and its errors a `SourceError` about `path`."""
+    try:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            yield
+    except (RuntimeError, ValueError, OSError, pa.ArrowException) as error:
+        reason = _reason(error, path)
+        found = (hint for pattern, hint in _REMEDIES if re.search(pattern, f"{error!r}"))
+        raise refuse(path, f"it cannot be read: {reason}", next(found, "get it again")) from error
+    for each in said:
+        if issubclass(each.category, (RuntimeWarning, UserWarning)):
+            log.note(Finding("warning", "gdal", f"GDAL: {_reason(each.message, path)}"))
+
+
+def _reason(error: BaseException | str, path: Path) -> str:
+    text = re.sub(r";? ?It might help to specify.*", "", str(error)).replace(str(path), path.name)
+    text = re.sub(r"\. To avoid accepting it.*|/vsi\w+/\S*/", "", text)
+    return " ".join(text.replace(str(path.resolve().parent), "").split())[:300]
+
+
+class Stream(Iterator[Chunk]):
+    """The features of a layer, chunk by chunk; what the layer states is known with the first.
+
+    Features whose shapes Arrow cannot carry, such as curves, are read without it from there on.
+    """
+
+    def __init__(self, address: Address, log: Log) -> None:
+        self.crs = ""
+        self.geometry_type = "Unknown"
+        self._address, self._log = address, log
+        self._done = 0
+        self._chunks = self._read()
+
+    def __next__(self) -> Chunk:
+        with gdal_said(self._address.path, self._log):
+            chunk = next(self._chunks, None)
+        if chunk is None:
+            raise StopIteration
+        self._done += len(chunk)
+        return chunk
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._chunks.close()
+
+    def _read(self) -> Generator[Chunk]:
+        try:
+            yield from self._with_arrow()
+        except NotImplementedError:
+            message = f"layer {self._address.name} has curves; they were made straight pieces"
+            self._log.note(Finding("warning", "curves_straightened", message))
+            yield from self._without_arrow()
+
+    def _with_arrow(self) -> Iterator[Chunk]:
+        address = self._address
+        with pyogrio.open_arrow(
+            address.location,
+            layer=address.layer or None,
+            encoding=address.encoding or None,
+            batch_size=BATCH_SIZE,
+            return_fids=True,
+            use_pyarrow=True,
+        ) as (meta, reader):
+            self.crs = meta["crs"] or ""
+            self.geometry_type = str(meta["geometry_type"] or "Unknown")
+            shape_at = len(reader.schema) - 1
+            for batch in reader:
+                geometry, unreadable = read_shapes(batch.column(shape_at))
+                names = unique_names(batch.schema.names[1:shape_at])
+                table = pa.RecordBatch.from_arrays(batch.columns[1:shape_at], names)
+                numbers = np.asarray(batch.column(0), np.int64)
+                yield Chunk(table, geometry, numbers, unreadable)
+
+    def _without_arrow(self) -> Iterator[Chunk]:
+        address = self._address
+        while True:
+            page = pyogrio.read_dataframe(
+                address.location,
+                layer=address.layer or None,
+                encoding=address.encoding or None,
+                skip_features=self._done,
+                max_features=BATCH_SIZE,
+                fid_as_index=True,
+                on_invalid="ignore",
+            )
+            if page.empty:
+                return
+            table = pa.RecordBatch.from_pandas(
+                page.drop(columns=page.geometry.name), preserve_index=False
+            )
+            geometry = np.asarray(page.geometry, object)
+            yield Chunk(table, geometry, np.asarray(page.index, np.int64))
