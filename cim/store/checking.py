@@ -56,7 +56,8 @@ def _orphans(db: Dialect) -> Iterator[Problem]:
         (
             "meshes without an object",
             "SELECT CAST(m.oid AS TEXT) FROM mesh AS m WHERE NOT EXISTS"
-            " (SELECT 1 FROM city_object AS o WHERE o.oid = m.oid AND o.version = m.version) AND NOT EXISTS (SELECT 1 FROM"
+            " (SELECT 1 FROM city_object AS o WHERE o.oid = m.oid AND o.version = m.version)"
+            " AND NOT EXISTS (SELECT 1 FROM"
             " city_object_history AS h WHERE h.oid = m.oid AND h.version = m.version)",
             "undo the load that brought them",
         ),

@@ -18,7 +18,7 @@ SHOWN_CHILDREN: Final = 200
 _FIELDS: Final = (
     "oid, dataset_id, object_id, class, name, parent_id, status, function, height, ground_height,"
     " storeys_above_ground, storeys_below_ground, lod, valid_from, valid_to, access, cim_level,"
-    " version, load_id, recorded_from, {geometry}, CAST(attributes AS TEXT)"
+    " version, load_id, {geometry}, CAST(attributes AS TEXT)"
 )
 
 
@@ -172,12 +172,15 @@ def _children(db: Dialect, row: Mapping[str, Any], clearance: str) -> dict[str, 
 
 def _history(db: Dialect, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = db.run(
-        "SELECT version, recorded_from, recorded_to, load_id, closed_by FROM city_object_history"
-        " WHERE dataset_id = ? AND object_id = ? AND oid = ? ORDER BY version",
+        "SELECT h.version, made.recorded, ended.recorded, h.load_id, h.closed_by"
+        " FROM city_object_history AS h JOIN load AS made ON made.id = h.load_id"
+        " JOIN load AS ended ON ended.id = h.closed_by"
+        " WHERE h.dataset_id = ? AND h.object_id = ? AND h.oid = ? ORDER BY h.version",
         [row["dataset_id"], row["object_id"], row["oid"]],
     )
     names = ("version", "recorded_from", "recorded_to", "load", "closed_by")
-    current = (row["version"], row["recorded_from"], None, row["load_id"], None)
+    (made,) = db.run("SELECT recorded FROM load WHERE id = ?", [row["load_id"]])[0]
+    current = (row["version"], made, None, row["load_id"], None)
     return [dict(zip(names, each, strict=True)) for each in (*rows, current)]
 
 

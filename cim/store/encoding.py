@@ -20,6 +20,7 @@ from pandas.util import hash_array
 from cim.errors import SchemaError
 from cim.model import Batch, Mesh, cim_levels
 from cim.schema import ACCESS_LEVELS, LODS, OBJECT_COLUMNS, STATUSES, city_class
+from cim.store.dialect import Same
 from cim.store.meshes import packed
 from cim.store.tables import RANK_METRES
 
@@ -30,6 +31,7 @@ _TEXT: Final = ("name", "parent_id", "function", "lod", "valid_from", "valid_to"
 _NUMBER: Final = ("height", "ground_height", "storeys_above_ground", "storeys_below_ground")
 _STRING: Final = pa.large_string()
 _NOTHING, _COMMA, _QUOTE = (pa.scalar(each, _STRING) for each in ("", ",", '"'))
+_NONE: Any = None  # numpy's stubs know no comparison with it
 _JSON_SPECIAL: Final = '["\\\\\\x00-\\x1f]'
 
 
@@ -37,7 +39,8 @@ _JSON_SPECIAL: Final = '["\\\\\\x00-\\x1f]'
 class Encoded:
     """n objects, column by column, ready to be compared and written."""
 
-    columns: Mapping[str, list[Any]]
+    object_ids: Objects
+    columns: Mapping[str, NDArray[Any] | Same]
     """By name of ``city_object``, without oid, version, load and dataset."""
     digest: NDArray[np.int64]
     bounds: NDArray[np.float64]
@@ -77,9 +80,7 @@ def encoded(batch: Batch) -> Encoded:
     columns |= texts
     columns["status"] = _codes(objects, "status", STATUSES, unknown=None)
     columns["access"] = _codes(objects, "access", ACCESS_LEVELS, unknown=0)
-    columns |= {name: _nullable(values) for name, values in numbers.items()}
-    for name in ("storeys_above_ground", "storeys_below_ground"):
-        columns[name] = [None if each is None else round(each) for each in columns[name]]
+    columns |= {name: _nullable(values, name) for name, values in numbers.items()}
     columns["attributes"] = attributes
     columns["geometry"] = shapely.to_wkb(geometry)
     columns["cim_level"] = cim_levels(themes, texts["lod"], numbers["height"], attributes)
@@ -92,7 +93,8 @@ def encoded(batch: Batch) -> Encoded:
     digest = _digest(columns, numbers)
     _add_parts(digest, object_ids, meshes, edges)
     return Encoded(
-        columns={name: _listed(values) for name, values in columns.items()},
+        object_ids=object_ids,
+        columns={name: _compact(values) for name, values in columns.items()},
         digest=digest.view(np.int64),
         bounds=bounds,
         types=codes * 8 + ranks,
@@ -101,8 +103,23 @@ def encoded(batch: Batch) -> Encoded:
     )
 
 
-def _listed(values: Any) -> list[Any]:
-    return values.tolist() if isinstance(values, np.ndarray) else list(values)
+def _compact(values: Any) -> NDArray[Any] | Same:
+    """An array, or one value if all are None or the same number."""
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        uniform = len(values) > 0 and values.min() == values.max()
+        return Same(values[0].item()) if uniform else values
+    array = values if isinstance(values, np.ndarray) else _objects(values)
+    return Same(None) if len(array) and _all_unknown(array) else array
+
+
+def _objects(values: Sequence[Any]) -> Objects:
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
+
+
+def _all_unknown(array: Objects) -> bool:
+    return array[0] is None and bool(np.equal(array, _NONE).all())
 
 
 def _geometry(objects: pd.DataFrame) -> Objects:
@@ -126,12 +143,12 @@ def _texts(objects: pd.DataFrame, name: str) -> Objects:
     array = np.asarray(values, object)
     unknown = np.asarray(values.isna())
     if unknown.any():
+        if name == "object_id":
+            raise SchemaError("an object without object_id", where="batch")
         array = array.copy()
         array[unknown] = None
-    if not all(type(each) is str for each in array[~unknown]):
-        array = np.array([None if each is None else str(each) for each in array], object)
-    if name == "object_id" and unknown.any():
-        raise SchemaError("an object without object_id", where="batch")
+    if set(map(type, array)) - {str, type(None)}:
+        array = _objects([None if each is None else str(each) for each in array])
     return array
 
 
@@ -145,24 +162,25 @@ def _numbers(objects: pd.DataFrame, name: str) -> NDArray[np.float64]:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _nullable(values: NDArray[np.float64]) -> list[float | None]:
-    listed: Objects = values.astype(object)
-    listed[np.isnan(values)] = None
-    return list(listed)
+def _nullable(values: NDArray[np.float64], name: str) -> Objects:
+    unknown = np.isnan(values)
+    whole = name.startswith("storeys")
+    rounded = np.round(np.where(unknown, 0, values)).astype(np.int64) if whole else values
+    listed: Objects = rounded.astype(object)
+    listed[unknown] = None
+    return listed
 
 
-def _codes(
-    objects: pd.DataFrame, name: str, known: Sequence[str], unknown: int | None
-) -> list[int | None]:
+def _codes(objects: pd.DataFrame, name: str, known: Sequence[str], unknown: int | None) -> Objects:
     if name not in objects:
-        return [unknown] * len(objects)
+        return np.full(len(objects), unknown, object)
     words, where = np.unique(_texts(objects, name).astype(str), return_inverse=True)
-    codes: list[int | None] = []
-    for word in words:
+    codes = np.empty(len(words), object)
+    for at, word in enumerate(words):
         if word not in {*known, "None"}:
             raise SchemaError(f"{word!r} is none of {', '.join(known)}", where=name)
-        codes.append(unknown if word == "None" else known.index(word))
-    return [codes[at] for at in where]
+        codes[at] = unknown if word == "None" else known.index(word)
+    return codes[where]
 
 
 def _check_lods(lods: Objects) -> None:
@@ -265,23 +283,20 @@ def _digest(
     total = np.zeros(len(columns["object_id"]), np.uint64)
     for name in ("class", "status", "access", *_TEXT, *_NUMBER, "attributes", "geometry"):
         values = numbers[name] if name in numbers else columns[name]
-        if isinstance(values, list) and not any(each is not None for each in values):
-            hashed: Any = np.uint64(0)
-        elif isinstance(values, np.ndarray) and values.dtype != object:
-            hashed = hash_array(values)
-        else:
-            hashed = _hashed_objects(values)
-        total = total * np.uint64(0x9E3779B97F4A7C15) + hashed
+        whole = isinstance(values, np.ndarray) and values.dtype != object
+        total *= np.uint64(0x9E3779B97F4A7C15)
+        total += hash_array(values) if whole else _hashed_objects(values)
     return total
 
 
 def _hashed_objects(values: Any) -> NDArray[np.uint64]:
-    array = np.asarray(values, object)
-    unknown = array == None  # noqa: E711  elementwise
-    if unknown.all():
-        return np.zeros(len(array), np.uint64)
+    array = values if isinstance(values, np.ndarray) else _objects(values)
     hashed = np.zeros(len(array), np.uint64)
-    hashed[~unknown] = hash_array(array[~unknown], categorize=False)
+    known = ~np.equal(array, _NONE).astype(bool)
+    if known.all():
+        return hash_array(array, categorize=False)
+    if known.any():
+        hashed[known] = hash_array(array[known], categorize=False)
     return hashed
 
 

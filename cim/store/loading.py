@@ -4,9 +4,10 @@ Objects are matched by their identifier: unknown ones are new, those with anothe
 new version while the old one moves to history, those missing from a full delivery are ended.
 """
 
+import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -17,19 +18,26 @@ from pandas.util import hash_array
 from cim.model import Batch, Coverage, Rejection
 from cim.store.boxes import boxes_of
 from cim.store.coverages import Shelf
-from cim.store.dialect import Dialect
+from cim.store.dialect import Column, Dialect, Same
 from cim.store.encoding import Encoded, encoded
 from cim.store.rtree import hilbert
-from cim.store.tables import OBJECT_FIELDS, OBJECT_INDEXES
+from cim.store.tables import OBJECT_FIELDS, OBJECT_INDEXES, RANKS
 
 _GIVEN = tuple(
     name
     for name in OBJECT_FIELDS
-    if name not in {"oid", "dataset_id", "version", "load_id", "recorded_from", "digest"}
+    if name not in {"oid", "dataset_id", "version", "load_id", "digest"}
 )
-Picked = tuple[int, tuple[int, int] | None]
-"""Position in a batch, and oid and version of what was there before."""
 _HISTORY = tuple(name for name in OBJECT_FIELDS if name != "oid")
+
+
+class Known(NamedTuple):
+    """What the store holds of an object."""
+
+    oid: int
+    version: int
+    digest: int
+    current: bool
 
 
 @dataclass(slots=True)
@@ -51,8 +59,8 @@ class LoadCounts:
 class Load:
     """The open transaction of one load; made by `Store.load`, filled by `put`."""
 
-    def __init__(self, db: Dialect, load_id: int, dataset_id: int, recorded: str) -> None:
-        self._db, self.id, self._dataset_id, self._recorded = db, load_id, dataset_id, recorded
+    def __init__(self, db: Dialect, load_id: int, dataset_id: int) -> None:
+        self._db, self.id, self._dataset_id = db, load_id, dataset_id
         self.counts = LoadCounts()
         self.coverages_changed = 0
         self._fresh = not db.run(
@@ -81,36 +89,38 @@ class Load:
 
         """
         rows = encoded(batch)
-        keep = self._first_of_each(rows)
-        known = self._known([rows.columns["object_id"][at] for at in keep])
-        new: list[Picked] = []
-        changed: list[Picked] = []
-        seen: list[int] = []
-        for at in keep:
-            before = known.get(rows.columns["object_id"][at])
-            if before is None:
-                new.append((at, None))
-            else:
-                oid, version, digest, current = before
-                if not current:
-                    new.append((at, (oid, version)))
-                    continue
-                seen.append(oid)
-                if digest != rows.digest[at]:
-                    changed.append((at, (oid, version)))
-        self._oids_seen.append(np.array(seen, np.int64))
-        self.counts.same += len(seen) - len(changed)
-        self.counts.new += len(new)
-        self.counts.changed += len(changed)
-        if changed:
-            self._close([before[0] for _, before in changed if before is not None])
-        self._insert(rows, new + changed)
+        keep = self._first_of_each(rows.object_ids)
+        known = self._known(rows.object_ids[keep].tolist())
+        if known:
+            self._put_among_known(rows, keep, known)
+        else:
+            self._insert(rows, keep)
+            self.counts.new += len(keep)
         if batch.nodes is not None:
             self._put_nodes(batch.nodes)
+        gc.collect(1)  # a load runs without the collector, see writing.load
 
-    def _first_of_each(self, rows: Encoded) -> list[int]:
+    def _put_among_known(
+        self, rows: Encoded, keep: NDArray[np.int64], known: Mapping[str, Known]
+    ) -> None:
+        before = [known.get(each) for each in rows.object_ids[keep].tolist()]
+        current = np.array([each is not None and each.current for each in before], bool)
+        digests = np.array([0 if each is None else each.digest for each in before], np.int64)
+        changed = current & (digests != rows.digest[keep])
+        written = changed | ~current
+        self._oids_seen.append(
+            np.array([each.oid for each in before if each is not None and each.current], np.int64)
+        )
+        self.counts.same += int((current & ~changed).sum())
+        self.counts.new += int((~current).sum())
+        self.counts.changed += int(changed.sum())
+        earlier = [before[at] for at in np.flatnonzero(written)]
+        if changed.any():
+            self._close([each.oid for each in earlier if each is not None and each.current])
+        self._insert(rows, keep[written], earlier)
+
+    def _first_of_each(self, ids: NDArray[np.object_]) -> NDArray[np.int64]:
         """Positions whose identifier has not come before in this load; others are rejected."""
-        ids = np.asarray(rows.columns["object_id"], object)
         hashed = hash_array(ids, categorize=False) if len(ids) else np.empty(0, np.uint64)
         first = np.zeros(len(ids), bool)
         first[np.unique(hashed, return_index=True)[1]] = True
@@ -125,12 +135,11 @@ class Load:
         merged = np.concatenate([self._ids_seen, hashed[first]])
         merged.sort(kind="stable")
         self._ids_seen = merged
-        kept: list[int] = np.flatnonzero(first).tolist()
-        return kept
+        return np.flatnonzero(first)
 
-    def _known(self, ids: Sequence[str]) -> dict[str, tuple[int, int, int, bool]]:
-        """object_id → (oid, version, digest, whether it is current) of what the store holds."""
-        known: dict[str, tuple[int, int, int, bool]] = {}
+    def _known(self, ids: Sequence[str]) -> dict[str, Known]:
+        """object_id → what the store holds of it, current or ended."""
+        known: dict[str, Known] = {}
         if self._ever:
             sql, values = self._db.among("object_id", ids)
             for object_id, oid, version in self._db.run(
@@ -138,7 +147,7 @@ class Load:
                 f" WHERE dataset_id = ? AND {sql} GROUP BY object_id, oid",
                 [self._dataset_id, *values],
             ):
-                known[object_id] = (oid, version, 0, False)
+                known[object_id] = Known(oid, version, 0, current=False)
         if not self._fresh:
             sql, values = self._db.among("object_id", ids)
             for object_id, oid, version, digest in self._db.run(
@@ -146,45 +155,68 @@ class Load:
                 f" WHERE dataset_id = ? AND {sql}",
                 [self._dataset_id, *values],
             ):
-                known[object_id] = (oid, version, digest, True)
+                known[object_id] = Known(oid, version, digest, current=True)
         return known
 
     def _close(self, oids: Sequence[int]) -> None:
         """Move current versions to history."""
-        close(self._db, oids, self._recorded, self.id)
+        close(self._db, oids, self.id)
 
-    def _insert(self, rows: Encoded, picked: Sequence[Picked]) -> None:
-        if not picked:
+    def _insert(
+        self,
+        rows: Encoded,
+        positions: NDArray[np.int64],
+        earlier: Sequence[Known | None] = (),
+    ) -> None:
+        """Write these rows, each as the next version of what was there earlier."""
+        count = len(positions)
+        if not count:
             return
-        positions = np.array([at for at, _ in picked], np.int64)
         order = _along_hilbert(rows.bounds[positions])
         positions = positions[order]
-        before = [picked[at][1] for at in order]
-        oids = np.empty(len(before), np.int64)
-        versions = []
-        for at, earlier in enumerate(before):
-            oids[at] = self._next_oid if earlier is None else earlier[0]
-            self._next_oid += earlier is None
-            versions.append(1 if earlier is None else earlier[1] + 1)
-        given: dict[str, Any] = {name: _taken(rows.columns[name], positions) for name in _GIVEN}
-        for code, access in zip(given["class"], given["access"], strict=True):
-            self._tally[code, access] = self._tally.get((code, access), 0) + 1
-        count = len(oids)
+        oids, versions = self._numbered(count, [earlier[at] for at in order] if earlier else [])
+        given: dict[str, Column] = {name: _taken(rows.columns[name], positions) for name in _GIVEN}
         given |= {
             "oid": oids.tolist(),
-            "dataset_id": [self._dataset_id] * count,
+            "dataset_id": Same(self._dataset_id),
             "version": versions,
-            "load_id": [self.id] * count,
-            "recorded_from": [self._recorded] * count,
+            "load_id": Same(self.id),
             "digest": rows.digest[positions].tolist(),
         }
-        self._db.insert(
-            "city_object",
-            OBJECT_FIELDS,
-            zip(*(given[name] for name in OBJECT_FIELDS), strict=True),
-        )
+        self._db.insert_columns("city_object", given)
+        self._count(rows, positions)
         self._index(oids, rows.bounds[positions], rows.types[positions])
-        self._insert_parts(rows, given)
+        if rows.meshes or rows.edges:
+            numbers = [1] * count if isinstance(versions, Same) else versions
+            ids = rows.object_ids[positions].tolist()
+            self._insert_parts(rows, list(zip(ids, oids.tolist(), numbers, strict=True)))
+
+    def _numbered(
+        self, count: int, earlier: Sequence[Known | None]
+    ) -> tuple[NDArray[np.int64], Column]:
+        """An oid and a version for each row to be written."""
+        if not any(earlier):
+            oids = np.arange(self._next_oid, self._next_oid + count, dtype=np.int64)
+            self._next_oid += count
+            return oids, Same(1)
+        oids = np.array([0 if each is None else each.oid for each in earlier], np.int64)
+        fresh = oids == 0
+        oids[fresh] = np.arange(self._next_oid, self._next_oid + int(fresh.sum()))
+        self._next_oid += int(fresh.sum())
+        return oids, [1 if each is None else each.version + 1 for each in earlier]
+
+    def _count(self, rows: Encoded, positions: NDArray[np.int64]) -> None:
+        classes = rows.types[positions] // RANKS
+        access = rows.columns["access"]
+        levels = (
+            np.full(len(positions), access.value, np.int64)
+            if isinstance(access, Same)
+            else access[positions].astype(np.int64)
+        )
+        pairs, counts = np.unique(np.column_stack([classes, levels]), axis=0, return_counts=True)
+        for (code, level), count in zip(pairs.tolist(), counts.tolist(), strict=True):
+            key = (int(code), int(level))
+            self._tally[key] = self._tally.get(key, 0) + count
 
     def _index(
         self, oids: NDArray[np.int64], bounds: NDArray[np.float64], types: NDArray[np.int64]
@@ -195,9 +227,8 @@ class Load:
         )
         self._boxes.append((oids[there], boxes[there]))
 
-    def _insert_parts(self, rows: Encoded, given: Mapping[str, Any]) -> None:
-        """Meshes and edges of the rows just written."""
-        keys = list(zip(given["object_id"], given["oid"], given["version"], strict=True))
+    def _insert_parts(self, rows: Encoded, keys: Sequence[tuple[str, int, int]]) -> None:
+        """Meshes and edges of the rows (object_id, oid, version) just written."""
         if rows.meshes:
             self._db.insert(
                 "mesh",
@@ -322,16 +353,16 @@ class Load:
         self._db.run("UPDATE meta SET value = ? WHERE key = 'next_oid'", [str(self._next_oid)])
 
 
-def close(db: Dialect, oids: Sequence[int], recorded: str, load_id: int) -> None:
+def close(db: Dialect, oids: Sequence[int], load_id: int) -> None:
     """Move the current versions of these objects to history."""
     sql, values = db.among("oid", oids)
     fields = ", ".join(_HISTORY)
     (last,) = db.run("SELECT coalesce(max(hid), 0) FROM city_object_history")[0]
     db.run(
-        f"INSERT INTO city_object_history (hid, oid, {fields}, recorded_to, closed_by)"
+        f"INSERT INTO city_object_history (hid, oid, {fields}, closed_by)"
         f" SELECT CAST(? AS BIGINT) + row_number() OVER (ORDER BY oid), oid, {fields},"
-        f" CAST(? AS TEXT), CAST(? AS INTEGER) FROM city_object WHERE {sql}",
-        [last, recorded, load_id, *values],
+        f" CAST(? AS INTEGER) FROM city_object WHERE {sql}",
+        [last, load_id, *values],
     )
     boxed = db.run(
         f"SELECT hid, {db.geometry_as_wkb}, class * 8 + rank FROM city_object_history"
@@ -351,8 +382,8 @@ def _along_hilbert(bounds: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.argsort(hilbert(centre_x, centre_y), kind="stable")
 
 
-def _taken(column: list[Any], positions: NDArray[np.int64]) -> list[Any]:
-    return [column[at] for at in positions.tolist()]
+def _taken(column: NDArray[Any] | Same, positions: NDArray[np.int64]) -> Column:
+    return column if isinstance(column, Same) else list(column[positions].tolist())
 
 
 def _plain(column: Any) -> list[Any]:

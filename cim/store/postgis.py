@@ -1,6 +1,7 @@
 """The shared store: a city in a schema of a PostgreSQL database with PostGIS."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -10,7 +11,7 @@ import psycopg
 from numpy.typing import NDArray
 
 from cim.errors import BusyError, StoreError
-from cim.store.dialect import Bounds, Row
+from cim.store.dialect import Bounds, Column, Row, Same
 from cim.store.tables import INDEXES, TABLES
 
 LOCK = 0x43494D  # "CIM": one writer a city at a time
@@ -112,6 +113,14 @@ class PostGIS:
                     copy.write_row(row if spatial is None else _with_hex(row, spatial))
         except psycopg.Error as error:
             raise self._error(error) from error
+
+    def insert_columns(self, table: str, columns: Mapping[str, Column]) -> None:
+        """Insert rows given by column."""
+        filled = (
+            itertools.repeat(each.value) if isinstance(each, Same) else each
+            for each in columns.values()
+        )
+        self.insert(table, list(columns), zip(*filled, strict=False))
 
     def among(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
         """One array."""

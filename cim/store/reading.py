@@ -67,7 +67,7 @@ _TILE_FIELDS: Final = (
 _MODEL_FIELDS: Final = (
     "oid, object_id, dataset_id, class, {geometry}, name, parent_id, status, function, height,"
     " ground_height, storeys_above_ground, storeys_below_ground, lod, valid_from, valid_to,"
-    " access, cim_level, version, load_id, recorded_from, CAST(attributes AS TEXT)"
+    " access, cim_level, version, load_id, CAST(attributes AS TEXT)"
 )
 
 
@@ -161,11 +161,11 @@ def _times(question: Question, table: str) -> list[tuple[str, list[Any]]]:
         terms.append(("(valid_to IS NULL OR valid_to > ?)", [day]))
     known = recorded or at
     if known is not None:
-        stamp = stamped(known)
-        start = "recorded_from <= ?" if recorded else "(version = 1 OR recorded_from <= ?)"
-        terms.append((start, [stamp]))
+        last = "(SELECT coalesce(max(id), 0) FROM load WHERE recorded <= ?)"
+        start = f"load_id <= {last}" if recorded else f"(version = 1 OR load_id <= {last})"
+        terms.append((start, [stamped(known)]))
         if table == "city_object_history":
-            terms.append(("recorded_to > ?", [stamp]))
+            terms.append((f"closed_by > {last}", [stamped(known)]))
     return terms
 
 
@@ -205,7 +205,7 @@ def model_table(
         "oid", "object_id", "dataset", "class", "geometry", "name", "parent_id", "status",
         "function", "height", "ground_height", "storeys_above_ground", "storeys_below_ground",
         "lod", "valid_from", "valid_to", "access", "cim_level", "version", "load",
-        "recorded_from", "attributes",
+        "attributes",
     ]  # fmt: skip
     table = pd.DataFrame.from_records(rows, columns=names)
     geometry = shapely.from_wkb(_objects(table["geometry"].tolist()))
@@ -215,6 +215,8 @@ def model_table(
     table["status"] = [None if pd.isna(code) else STATUSES[int(code)] for code in table["status"]]
     table["access"] = [ACCESS_LEVELS[code] for code in table["access"]]
     table["attributes"] = [orjson.loads(text) if text else {} for text in table["attributes"]]
+    recorded: dict[int, str] = dict(db.run("SELECT id, recorded FROM load"))
+    table["recorded_from"] = [recorded.get(each) for each in table["load"]]
     for name in ("height", "ground_height", "storeys_above_ground", "storeys_below_ground"):
         table[name] = table[name].astype("float64")
     frame = gpd.GeoDataFrame(table.set_index("oid"), geometry="geometry", crs=crs)

@@ -1,10 +1,10 @@
 """The embedded store: one SQLite file in WAL mode, WKB blobs and an R-tree."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import orjson
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cim.errors import BusyError, StoreError
 from cim.store import rtree
 from cim.store.boxes import boxes_of
-from cim.store.dialect import Bounds, Row
+from cim.store.dialect import Bounds, Column, Row, Same
 from cim.store.tables import INDEXES, TABLES
 
 SPATIAL: Final = ("city_object", "city_object_history")
@@ -114,6 +114,21 @@ class SQLite:
         try:
             self._db.executemany(
                 f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows
+            )
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+
+    def insert_columns(self, table: str, columns: Mapping[str, Column]) -> None:
+        """Insert rows given by column; values that are the same throughout become literals."""
+        sent = [name for name, each in columns.items() if not isinstance(each, Same)]
+        same = {name: each.value for name, each in columns.items() if isinstance(each, Same)}
+        marks = ["?"] * len(sent)
+        marks += ["NULL" if value is None else repr(value) for value in same.values()]
+        rows = zip(*(cast(list[Any], columns[name]) for name in sent), strict=True)
+        try:
+            self._db.executemany(
+                f"INSERT INTO {table} ({', '.join([*sent, *same])}) VALUES ({', '.join(marks)})",
+                rows,
             )
         except sqlite3.Error as error:
             raise self._error(error) from error

@@ -26,7 +26,6 @@ OBJECT_FIELDS: Final = (
     "cim_level",
     "version",
     "load_id",
-    "recorded_from",
     "digest",
     "geometry",
     "attributes",
@@ -53,7 +52,6 @@ _OBJECT = """
     cim_level SMALLINT NOT NULL,
     version INTEGER NOT NULL,
     load_id INTEGER NOT NULL,
-    recorded_from TEXT NOT NULL,
     digest BIGINT NOT NULL,
     geometry {geometry},
     attributes {json}
@@ -80,7 +78,7 @@ TABLES: Final = (
     "CREATE TABLE city_object (oid {key}," + _OBJECT + ")",
     "CREATE TABLE city_object_history (hid {key}, oid BIGINT NOT NULL,"
     + _OBJECT
-    + ", recorded_to TEXT NOT NULL, closed_by INTEGER NOT NULL)",
+    + ", closed_by INTEGER NOT NULL)",
     """CREATE TABLE mesh (
     oid BIGINT NOT NULL,
     version INTEGER NOT NULL,

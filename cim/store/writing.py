@@ -1,5 +1,6 @@
 """The frame of a write: one transaction, its record, the version that it raises."""
 
+import gc
 import getpass
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -75,11 +76,11 @@ def load(db: Dialect, folder: Path, delivery: Delivery) -> Iterator[OpenLoad]:
     """The transaction of one load; rolled back if its block raises."""
     shelf = Shelf(folder / "coverages")
     try:
-        with db.write():
+        with _without_collector(), db.write():
             (last,) = db.run("SELECT coalesce(max(id), 0) FROM load")[0]
             dataset_id = _dataset_id(db, delivery.dataset)
             recorded = stamped(datetime.now(UTC))
-            work = Load(db, last + 1, dataset_id, recorded)
+            work = Load(db, last + 1, dataset_id)
             opened = OpenLoad(work, shelf, delivery.dataset)
             yield opened
             if not delivery.keep_absent:
@@ -98,6 +99,19 @@ def load(db: Dialect, folder: Path, delivery: Delivery) -> Iterator[OpenLoad]:
     opened.id = work.id
     if work.counts.new + work.counts.changed + work.counts.ended >= LARGE:
         db.after_bulk()
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Batches make millions of tuples and no cycles: looking for some is a third of the work."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _dataset_id(db: Dialect, dataset: Dataset) -> int:
