@@ -1,0 +1,264 @@
+"""Files over HTTP: limited, never trusted for paths, unpacked with care, removed."""
+
+import io
+import os
+import stat
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import small_city
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.test import TestResponse
+
+from cim.errors import SourceError
+from cim.store import open_city
+from ingest.reader import ReadOptions
+from webapp import create_app, uploads
+from webapp.archives import ArchiveLimits, clean_name, unpack
+from webapp.jobs import load_apart
+
+
+def send(client: FlaskClient, *files: tuple[bytes, str], **fields: Any) -> TestResponse:
+    """POST these files, (content, name) each."""
+    data = {"file": [(io.BytesIO(body), name) for body, name in files], **fields}
+    return client.post("/api/loads", data=data, content_type="multipart/form-data")
+
+
+def packed(**members: bytes) -> bytes:
+    """A zip archive of these members; ``__`` in a name stands for a slash."""
+    return archive({name.replace("__", "/"): body for name, body in members.items()})
+
+
+def archive(members: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, body in members.items():
+            made.writestr(name, body)
+    return stream.getvalue()
+
+
+def version(city: str) -> int:
+    with open_city(city) as store:
+        return store.version()
+
+
+class TestLoading:
+    def test_a_file_is_loaded_and_reported(
+        self, client: FlaskClient, city: str, geojson: Path
+    ) -> None:
+        found = send(client, (geojson.read_bytes(), geojson.name), name="New houses")
+        assert found.status_code == 200, found.text
+        (report,) = found.get_json()["loads"]
+        assert (report["dataset"], report["new"], report["rejected"]) == ("New houses", 5, [])
+        assert client.get("/api/city").get_json()["version"] == 3
+        load = client.get("/api/loads").get_json()[0]["load"]
+        assert client.post(f"/api/loads/{load}/undo").status_code == 200
+        assert client.get("/api/city").get_json()["classes"]["Building"] == 3
+
+    def test_nothing_is_left_behind(self, client: FlaskClient, city: str, geojson: Path) -> None:
+        send(client, (geojson.read_bytes(), geojson.name))
+        send(client, (b"{", "broken.geojson"))
+        assert list((Path(city) / "work").iterdir()) == []
+
+    def test_options_are_those_of_the_shell(
+        self, client: FlaskClient, city: str, geojson: Path
+    ) -> None:
+        body = geojson.read_bytes()
+        tried = send(client, (body, "a.geojson"), dry_run="true", **{"class": "Bridge"})
+        assert tried.get_json()["loads"][0]["new"] == 5
+        assert version(city) == 2
+        assert send(client, (body, "a.geojson"), colour="red").status_code == 400
+        assert send(client, (body, "a.geojson"), crs="EPSG:0").status_code == 422
+
+    def test_a_zip_is_loaded_with_its_folders(
+        self, client: FlaskClient, geojson: Path
+    ) -> None:
+        found = send(client, (packed(data__houses=b"x", **{"data__新房.geojson": geojson.read_bytes()}), "a.zip"))
+        assert found.status_code == 200, found.text
+        assert found.get_json()["loads"][0]["file"] == "新房.geojson"
+
+    def test_a_delivery_stands_for_what_it_lists(
+        self, client: FlaskClient, geojson: Path
+    ) -> None:
+        plan = b'[[dataset]]\nfile = "sub/a.geojson"\nname = "Plan"\n'
+        body = packed(sub__x=b"", **{"delivery.toml": plan, "sub__a.geojson": geojson.read_bytes()})
+        found = send(client, (body, "delivery.zip"))
+        assert found.status_code == 200, found.text
+        assert found.get_json()["loads"][0]["dataset"] == "Plan"
+
+    @pytest.mark.parametrize(
+        ("body", "name"),
+        [(b"{", "broken.geojson"), (b"", "empty.geojson"), (b"PK\x03\x04", "broken.zip"), (b"x", "a.exe"),
+         (b"ISO-10303-21;", "cut.ifc"), (b"\x00" * 100, "noise.gpkg")],
+    )  # fmt: skip
+    def test_what_cannot_be_read_changes_nothing(
+        self, client: FlaskClient, city: str, body: bytes, name: str
+    ) -> None:
+        found = send(client, (body, name))
+        assert found.status_code == 422, found.text
+        assert name in found.get_json()["detail"]
+        assert version(city) == 2
+
+    def test_nothing_sent_is_a_bad_request(self, client: FlaskClient) -> None:
+        assert send(client).status_code == 400
+
+    def test_a_reader_that_crashes_does_not_end_the_server(
+        self, city: str, geojson: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("webapp.jobs._load", small_city.crash)
+        with pytest.raises(SourceError, match="crashed"):
+            load_apart(city, [geojson], "", ReadOptions(), False)
+        assert version(city) == 2
+
+
+class TestLimits:
+    def test_more_than_allowed_is_refused(self, client: FlaskClient, city: str) -> None:
+        found = send(client, (b"x" * (2 << 20), "big.geojson"))
+        assert found.status_code == 413
+        assert found.content_type == "application/problem+json"
+        assert "1,048,576 bytes" in found.get_json()["detail"]
+        assert version(city) == 2
+
+    def test_more_than_allowed_is_refused_without_a_length(self, city: str) -> None:
+        client = create_app(city, max_upload=1000).test_client()
+        found = client.post("/api/loads", input_stream=io.BytesIO(b"x" * 5000),
+                            headers={"Transfer-Encoding": "chunked"},
+                            content_type="multipart/form-data; boundary=b")  # fmt: skip
+        assert found.status_code in {400, 413}
+
+    def test_too_many_files_are_refused(self, client: FlaskClient) -> None:
+        assert send(client, *[(b"", f"{n}.geojson") for n in range(101)]).status_code == 400
+
+    def test_two_files_of_one_name_are_refused(self, client: FlaskClient) -> None:
+        assert send(client, (b"a", "x/a.geojson"), (b"b", "y/a.geojson")).status_code == 400
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("given", "kept"),
+        [("../../etc/passwd", "passwd"), ("/etc/passwd", "passwd"), ("C:\\a\\b.shp", "b.shp"),
+         ("..\\..\\x.shp", "x.shp"), ("..", "upload"), ("", "upload"), (".bashrc", "bashrc"),
+         ("管线 2024.shp", "管线 2024.shp"), ("a\x00b\n.tif", "a_b_.tif"), ("a:b|c?.csv", "a_b_c_.csv"),
+         ("-rf.csv", "rf.csv"), ("\u202egnp.exe", "_gnp.exe")],
+    )  # fmt: skip
+    def test_are_cleaned(self, given: str, kept: str) -> None:
+        assert clean_name(given) == kept
+
+    def test_long_ones_keep_their_suffix(self) -> None:
+        assert clean_name("长" * 300 + ".geojson").endswith("长.geojson")
+
+    @given(st.text())
+    def test_never_leave_a_folder(self, name: str) -> None:
+        kept = clean_name(name)
+        assert kept not in {"", ".", ".."}
+        assert not set(kept) & set("/\\\x00")
+        assert len(kept) <= 120
+        assert clean_name(kept) == kept
+
+    def test_of_an_upload_do_not_choose_its_place(
+        self, client: FlaskClient, city: str, tmp_path: Path
+    ) -> None:
+        before = {each for each in tmp_path.rglob("*") if "work" not in each.parts}
+        for name in ("../../../evil.geojson", str(tmp_path / "evil.geojson"), "..\\evil.geojson"):
+            send(client, (b"{}", name))
+        after = {each for each in tmp_path.rglob("*") if "work" not in each.parts}
+        assert {each.name for each in after - before} <= {"city.sqlite-wal", "city.sqlite-shm"}
+
+
+class TestArchives:
+    def refused(self, folder: Path, body: bytes, limits: ArchiveLimits | None = None) -> str:
+        path = folder / "a.zip"
+        path.write_bytes(body)
+        with pytest.raises(SourceError) as caught:
+            unpack(path, folder / "inside", limits)
+        outside = {each.name for each in folder.iterdir()} - {"a.zip", "inside"}
+        assert outside == set()
+        return str(caught.value)
+
+    @pytest.mark.parametrize(
+        "name",
+        ["../evil.shp", "a/../../evil.shp", "/etc/evil.shp", "C:/evil.shp", "..\\evil.shp", "a\\..\\b.shp",
+         "a/" * 20 + "b.shp"],
+    )  # fmt: skip
+    def test_do_not_leave_their_folder(self, tmp_path: Path, name: str) -> None:
+        info = zipfile.ZipInfo("x")
+        info.filename = name
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as made:
+            made.writestr(info, b"x")
+        assert "a.zip" in self.refused(tmp_path, stream.getvalue())
+
+    def test_have_no_links(self, tmp_path: Path) -> None:
+        info = zipfile.ZipInfo("link.shp")
+        info.external_attr = (stat.S_IFLNK | 0o777) << 16
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as made:
+            made.writestr(info, "/etc/passwd")
+        assert "link" in self.refused(tmp_path, stream.getvalue())
+
+    def test_do_not_explode(self, tmp_path: Path) -> None:
+        bomb = archive({"bomb.tif": bytes(50 << 20)})
+        assert len(bomb) < 100_000
+        assert "200 times its size" in self.refused(tmp_path, bomb)
+
+    def test_are_limited_in_total(self, tmp_path: Path) -> None:
+        body = archive({"a": b"x" * 600, "b": b"y" * 600})
+        assert "1,200 bytes" in self.refused(tmp_path, body, ArchiveLimits(total=1000))
+
+    def test_are_limited_in_members(self, tmp_path: Path) -> None:
+        body = archive({str(n): b"" for n in range(20)})
+        assert "20 members" in self.refused(tmp_path, body, ArchiveLimits(members=10))
+
+    def test_that_lie_about_their_size_are_refused(self, tmp_path: Path) -> None:
+        body = bytearray(archive({"a.tif": bytes(3 << 20)}))
+        where = body.rindex(b"PK\x01\x02")
+        body[where + 24 : where + 28] = (1000).to_bytes(4, "little")
+        self.refused(tmp_path, bytes(body))
+
+    def test_that_are_encrypted_are_refused(self, tmp_path: Path) -> None:
+        body = bytearray(archive({"a.tif": b"x"}))
+        for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+            body[body.index(mark) + offset] |= 1
+        assert "encrypted" in self.refused(tmp_path, bytes(body))
+
+    def test_with_two_members_of_one_name_are_refused(self, tmp_path: Path) -> None:
+        assert "same name" in self.refused(tmp_path, archive({"A.shp": b"1", "a.shp": b"2"}))
+
+    @pytest.mark.parametrize("cut", [10, 30, 60])
+    def test_that_are_cut_off_are_refused(self, tmp_path: Path, cut: int) -> None:
+        assert "damaged" in self.refused(tmp_path, archive({"a.shp": b"x" * 200})[:cut])
+
+    def test_names_in_gbk_are_understood(self, tmp_path: Path) -> None:
+        info = zipfile.ZipInfo("x")
+        info.filename = "管线.shp".encode("gbk").decode("cp437")
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as made:
+            made.writestr(info, b"x")
+        body = stream.getvalue().replace(
+            info.filename.encode(), "管线.shp".encode("gbk")
+        )
+        path = tmp_path / "a.zip"
+        path.write_bytes(body)
+        names = [each.name for each in unpack(path, tmp_path / "inside")]
+        assert len(names) == 1
+
+    def test_bomb_over_http_changes_nothing(self, client: FlaskClient, city: str) -> None:
+        found = send(client, (archive({"bomb.tif": bytes(50 << 20)}), "bomb.zip"))
+        assert found.status_code == 422
+        assert version(city) == 2
+        assert list((Path(city) / "work").iterdir()) == []
+
+
+def test_what_a_killed_server_left_is_swept(tmp_path: Path) -> None:
+    old, young = tmp_path / "work" / "upload-old", tmp_path / "work" / "upload-young"
+    for each in (old, young):
+        each.mkdir(parents=True)
+    os.utime(old, (0, time.time() - 2 * uploads.FORGOTTEN_SECONDS))
+    uploads.sweep(tmp_path)
+    assert not old.exists()
+    assert young.exists()

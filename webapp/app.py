@@ -1,0 +1,29 @@
+"""The app put together."""
+
+from pathlib import Path
+
+from flask import Flask
+
+from webapp import errors, security, uploads
+from webapp.api import api
+from webapp.city import ServedCity, Settings
+from webapp.pages import pages
+from webapp.tiles import tiles
+from webapp.writing import writing
+
+
+def build(settings: Settings) -> Flask:
+    """The app of one city, with everything it answers."""
+    app = Flask("webapp", root_path=str(Path(__file__).parent))
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_upload
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    city = ServedCity(settings)
+    if settings.location:
+        uploads.sweep(city.store.folder)
+        city.forget()
+    app.extensions["cim"] = city
+    errors.install(app)
+    security.install(app)
+    for part in (pages, api, writing, tiles):
+        app.register_blueprint(part)
+    return app
