@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import click
+from flask import Flask
+
 from cim.analyses import ANALYSES
 from cim.declare import Declared, Param
 from cim.errors import CimError
@@ -25,8 +27,7 @@ from cim.schema import (
     STATUSES,
     TABLES,
 )
-from flask import Flask
-from ingest import READERS
+from ingest import READERS, Reader
 from layers import LAYERS
 from webapp.api import api
 from webapp.cli import main
@@ -105,7 +106,12 @@ def readers() -> Iterator[str]:
     )
     for reader in READERS.values():
         yield f"## {reader.title}"
-        yield inspect.getdoc(reader.open) or ""
+        yield explanation(reader)
+
+
+def explanation(reader: Reader) -> str:
+    """What a reader's function, or else its module, says of itself."""
+    return inspect.getdoc(reader.open) or inspect.getdoc(inspect.getmodule(reader.open)) or ""
 
 
 def layers() -> Iterator[str]:
@@ -166,11 +172,13 @@ def analyses() -> Iterator[str]:
 def errors() -> Iterator[str]:
     """The error tree."""
     yield "# Errors"
-    yield "Each says what is wrong, where, and what to do. The shell ends with 1, the HTTP API"
-    yield "answers with `application/problem+json`."
+    yield (
+        "Each says what is wrong, where, and what to do. The shell ends with 1, the HTTP API\n"
+        "answers with `application/problem+json`."
+    )
 
     def walk(kind: type[CimError], depth: int) -> Iterator[tuple[str, str, str]]:
-        status = next(code for each, code in STATUS if issubclass(kind, each))
+        status = next(code for each, code in dict(STATUS).items() if issubclass(kind, each))
         yield "&nbsp;" * 4 * depth + f"`{kind.__name__}`", str(status), _first_line(kind)
         for each in kind.__subclasses__():
             if each.__module__ == CimError.__module__:
@@ -191,8 +199,10 @@ def commands_of(prefix: str, command: click.Command) -> Iterator[tuple[str, clic
 def commands() -> Iterator[str]:
     """Every command of the shell, as its --help says."""
     yield "# Commands"
-    yield "CITY is a folder or a `postgresql://` URL. Every command ends with 0 (done), 1 (refused:"
-    yield "one message on stderr) or 2 (wrong usage), and answers in JSON with `--json`."
+    yield (
+        "CITY is a folder or a `postgresql://` URL. Every command ends with 0 (done), 1 (refused:\n"
+        "one message on stderr) or 2 (wrong usage), and answers in JSON with `--json`."
+    )
     for name, command in commands_of("cim", main):
         context = click.Context(command, info_name=name, terminal_width=88, max_content_width=88)
         yield f"## `{name}`"

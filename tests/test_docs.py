@@ -1,18 +1,28 @@
 """The documentation says what the code does, and all of it."""
 
+import math
 import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import cities
 import generate
+import mapbox_vector_tile
+import pandas as pd
 import pytest
+from shapely import Point
 
 from cim.analyses import ANALYSES
+from cim.model import Batch, Dataset
 from cim.schema import CLASSES, TABLES
+from cim.store import create_city
+from cim.store.writing import Delivery
 from ingest import READERS
 from ingest.reader import ReadOptions
 from layers import LAYERS
+from layers.layer import TileRequest
+from layers.mercator import TileAddress
 from webapp.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -91,6 +101,29 @@ def test_the_reader_of_the_how_to_reads(tmp_path: Path) -> None:
     assert batch.objects["object_id"].tolist() == ["Iron Pagoda"]
     assert (batch.objects["geometry"][0].x, reading.crs) == (114.371, "EPSG:4326")
     assert [(each.object, each.code) for each in reading.rejected] == [("2", "not_a_place")]
+
+
+def test_the_layer_of_the_how_to_draws_bus_stops_only(tmp_path: Path) -> None:
+    stops = example("add-a-layer.md")["STOPS"]
+    points = pd.DataFrame({"object_id": ["s0", "l0"], "class": "CityFurniture"})
+    points["name"] = ["Iron Pagoda", "Lamp"]
+    points["function"] = ["bus_stop", "street_lamp"]
+    points["geometry"] = pd.Series([Point(cities.ORIGIN)] * 2, dtype=object)
+    with create_city(str(tmp_path / "city"), cities.CRS) as store:
+        with store.load(Delivery(Dataset("stops"), file="stops")) as load:
+            load.put(Batch(points))
+        (position,) = {tuple(hit["position"]) for hit in store.search("Iron Pagoda")}
+        x, y = tile_of(*position, zoom=15)
+        tile = stops.draw(TileRequest(store, stops, TileAddress(15, x, y)))
+    (drawn,) = mapbox_vector_tile.decode(tile).values()
+    assert [each["properties"]["name"] for each in drawn["features"]] == ["Iron Pagoda"]
+
+
+def tile_of(longitude: float, latitude: float, zoom: int) -> tuple[int, int]:
+    """Column and row of the web Mercator tile at a place."""
+    count = 2**zoom
+    up = math.asinh(math.tan(math.radians(latitude))) / math.pi
+    return int((longitude + 180) / 360 * count), int((1 - up) / 2 * count)
 
 
 def test_every_decision_has_its_three_parts() -> None:

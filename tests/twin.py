@@ -104,12 +104,16 @@ class Twin:
         raise AssertionError(f"nothing to pick of {layers} near the middle of the map")
 
     def click(self, x: float, y: float) -> Locator:
-        """Click the map as a person does; the object's panel, filled."""
+        """Click the map as a person does, again if nothing happens; the object's panel, filled."""
         left, top, _, _ = self.size()
-        self.page.mouse.click(left + x, top + y)
-        panel = self.page.locator("#object")
-        panel.locator("dl.facts").first.wait_for()
-        return panel
+        facts = self.page.locator("#object dl.facts")
+        for _ in range(5):
+            self.page.mouse.click(left + x, top + y)
+            for _ in range(30):
+                if facts.count():
+                    return self.page.locator("#object")
+                self.page.wait_for_timeout(POLL_MS)
+        raise AssertionError(f"a click at {x}, {y} showed nothing")
 
     def panel_object(self, oid: int) -> dict[str, Any]:
         """What the API says about the object."""
