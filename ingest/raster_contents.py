@@ -1,0 +1,196 @@
+"""What a raster shows: statistics of its bands, its kind and its day."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from rasterio.enums import ColorInterp
+from rasterio.windows import Window
+
+from cim.errors import ParamError
+from cim.model import Finding
+from cim.schema import COVERAGE_KINDS
+from ingest import values
+from ingest.values import NotUnderstoodError
+
+WINDOW_BYTES: Final = 4_000_000
+"""Bytes of a band looked at together."""
+
+FEW_CLASSES: Final = 64
+"""Distinct values of a palette image above which it is a picture and not a classification."""
+
+LAND: Final = (-500.0, 9000.0)
+"""Heights on land, metres."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """The values of one band that are not nodata."""
+
+    minimum: float | None
+    maximum: float | None
+    distinct: int | None
+    """Distinct values of an 8-bit band; None of others."""
+
+
+def statistics(dataset: Any, band: int) -> Statistics:
+    """Exact statistics of a band, a few megabytes at a time.
+
+    Raises
+    ------
+    RasterioIOError
+        If a block cannot be read.
+    """
+    low, high = np.inf, -np.inf
+    bytewise = dataset.dtypes[band - 1] == "uint8"
+    histogram = np.zeros(256, np.int64)
+    for window in _strips(dataset, band):
+        valid = dataset.read(band, window=window, masked=True).compressed()
+        if bytewise:
+            histogram += np.bincount(valid, minlength=256)
+            continue
+        valid = valid[np.isfinite(valid)]
+        if len(valid):
+            low, high = min(low, float(valid.min())), max(high, float(valid.max()))
+    if bytewise and histogram.any():
+        present = np.flatnonzero(histogram)
+        return Statistics(float(present[0]), float(present[-1]), len(present))
+    return Statistics(low, high, None) if low <= high else Statistics(None, None, None)
+
+
+def _strips(dataset: Any, band: int) -> Iterator[Window]:
+    """Windows as wide as the raster, of whole blocks, that fit in `WINDOW_BYTES`."""
+    block = dataset.block_shapes[band - 1][0]
+    row = dataset.width * np.dtype(dataset.dtypes[band - 1]).itemsize
+    rows = max(block, WINDOW_BYTES // row // block * block)
+    for top in range(0, dataset.height, rows):
+        yield Window(0, top, dataset.width, min(rows, dataset.height - top))
+
+
+def bands_of(dataset: Any, found: list[Statistics]) -> tuple[Mapping[str, Any], ...]:
+    """What the store keeps of each band."""
+    bands = []
+    for number, each in enumerate(found):
+        nodata = dataset.nodatavals[number]
+        name = dataset.descriptions[number] or _colour_name(dataset.colorinterp[number], number)
+        band = {
+            "name": name,
+            "dtype": dataset.dtypes[number],
+            "nodata": None if nodata is None else "nan" if np.isnan(nodata) else nodata,
+            "minimum": each.minimum,
+            "maximum": each.maximum,
+        }
+        if dataset.units[number]:
+            band["unit"] = dataset.units[number]
+        scale, offset = dataset.scales[number], dataset.offsets[number]
+        if (scale, offset) != (1.0, 0.0):
+            band |= {"scale": scale, "offset": offset}
+        bands.append(band)
+    return tuple(bands)
+
+
+def _colour_name(colour: ColorInterp, number: int) -> str:
+    named = colour in {ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha}
+    return colour.name if named else f"band {number + 1}"
+
+
+_WORDS: Final = (
+    ("other", r"ntl|night|viirs|ndvi|ndwi|gamma0|sigma0|slope|aspect|hillshade|surge|flood|depth"),
+    ("population", r"pop|ppp|population|worldpop|ghs_?pop"),
+    ("land_cover", r"land_?cover|land_?use|lulc|worldcover|corine|clc|nlcd|globeland30?"),
+    ("surface", r"dsm|surface_?model|ndsm|chm"),
+    ("terrain", r"dem|dtm|dgm|dhm|srtm\w*|aster|terrain|elev|elevation|relief|bathy\w*|mnt"),
+    ("imagery", r"rgb|tci|ortho\w*|dop|naip|image(ry)?"),
+)
+"""Kinds and the words in a file's name or bands that give them away, the surest first."""
+
+
+def kind_of(
+    path: Path, dataset: Any, found: list[Statistics], given: str
+) -> tuple[str, Finding | None]:
+    """One of `schema.COVERAGE_KINDS`, and a remark where it is only a guess.
+
+    Raises
+    ------
+    ParamError
+        If the kind given by the user does not exist.
+    """
+    if given:
+        if given not in COVERAGE_KINDS:
+            raise ParamError(f"no kind {given!r}", where="kind", hint=", ".join(COVERAGE_KINDS))
+        return given, None
+    if dataset.driver == "SRTMHGT":
+        return "terrain", None
+    told = " ".join([path.stem, *(text or "" for text in dataset.descriptions)]).lower()
+    for kind, words in _WORDS:
+        if re.search(rf"(?<![a-z])(?:{words})(?![a-z])", told) and _fits(kind, dataset):
+            return kind, None
+    kind = _kind_by_values(dataset, found)
+    message = f"taken as {kind} because of its bands and values"
+    return kind, Finding("info", "kind_guessed", message, "say it with the option kind")
+
+
+def _fits(kind: str, dataset: Any) -> bool:
+    return dataset.count == 1 or kind in {"imagery", "other"}
+
+
+def _kind_by_values(dataset: Any, found: list[Statistics]) -> str:
+    first, dtype = found[0], dataset.dtypes[0]
+    if dataset.count >= 3:
+        return "imagery" if dtype in {"uint8", "uint16"} else "other"
+    if dataset.count == 1 and dataset.colorinterp[0] == ColorInterp.palette:
+        return "land_cover" if (first.distinct or 256) <= FEW_CLASSES else "imagery"
+    if dataset.count == 1 and dtype in {"int16", "int32", "float32", "float64"}:
+        low, high = first.minimum or 0.0, first.maximum or 0.0
+        metres = (dataset.units[0] or "").lower() in {"m", "metre", "meter", "metres", "meters"}
+        if LAND[0] <= low and high <= LAND[1] and (metres or high - low >= 2):
+            return "terrain"
+    return "other"
+
+
+_DATE_TAGS: Final = (
+    "time_start", "DATE", "ACQUISITION_DATE", "DATE_ACQUIRED", "PRODUCT_START_TIME",
+    "SENSING_TIME", "TIFFTAG_DATETIME",
+)  # fmt: skip
+_NAME_DAYS: Final = (
+    r"(?<!\d)(?P<y>(?:19|20)\d\d)(?P<sep>[-_.]?)(?P<m>0[1-9]|1[0-2])(?P=sep)(?P<d>[0-2]\d|3[01])(?!\d)",
+    r"(?<!\d)(?P<y>(?:19|20)\d\d)[-_.]?(?P<m>0[1-9]|1[0-2])(?!\d)",
+    r"(?<![\d.])(?P<y>(?:19|20)\d\d)(?![\d.])",
+)
+
+
+def day_of(path: Path, dataset: Any, given: str) -> date | None:
+    """The day that the raster shows: the user's, in its name, or in its tags; None if unknown.
+
+    Raises
+    ------
+    ParamError
+        If the user's is no day.
+    """
+    if given:
+        found = _day(given)
+        if found is None:
+            raise ParamError(f"{given!r} is no day", where="valid_from", hint="such as 2021-05-30")
+        return found
+    whole, *rough = [_named_day(pattern, path.stem) for pattern in _NAME_DAYS]
+    tags = dataset.tags()
+    tagged = [tags[tag].replace(":", "-", 2) for tag in _DATE_TAGS if tag in tags]
+    days = (_day(text) for text in [whole, *tagged, *rough])
+    return next((day for day in days if day is not None), None)
+
+
+def _named_day(pattern: str, name: str) -> str:
+    found = re.search(pattern, name)
+    parts = found.groupdict() if found else {}
+    return "-".join(parts[key] for key in "ymd" if key in parts)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(values.day(text))
+    except NotUnderstoodError:
+        return None
