@@ -63,15 +63,19 @@ def georeference(
     result has no CRS and a finding that asks for one.
     """
     absolute = bool(np.abs(centre[:2]).max() > ABSOLUTE)
+    known = None if site is None or site.is_null else site
+    if conversion is not None and conversion.is_null and known and not absolute:
+        # only the CRS is meant: nothing lies at the origin of a map
+        placed = _by_site(known, crs or conversion.crs)
+        return replace(placed, crs_source="user" if crs else "file")
     if conversion is not None and (conversion.crs or crs):
-        placed = _by_conversion(conversion, centre, crs)
-        return _checked(placed, site, centre)
+        return _checked(_by_conversion(conversion, centre, crs), site, centre)
     findings: tuple[Finding, ...] = () if conversion is None else (_unknown_crs(conversion),)
     if absolute:
         placed = _by_coordinates(centre, crs)
         placed = _checked(placed, site, centre) if placed.crs else placed
-    elif site is not None and not site.is_null:
-        placed = _by_site(site, crs)
+    elif known is not None:
+        placed = _by_site(known, crs)
     else:
         placed = _unplaced(site, crs)
     return replace(placed, findings=findings + placed.findings)
@@ -176,11 +180,11 @@ def _site_finding(site: SitePoint) -> Finding:
 
 def _unplaced(site: SitePoint | None, crs: str) -> Georeference:
     if crs:
-        message = f"the file does not say where it is: its coordinates are taken as {crs}"
+        message = f"nothing says where it is: its coordinates are taken as those of {crs}"
         finding = Finding("warning", "placed_by_user", message, hint="check the position")
         return Georeference(crs, "user", findings=(finding,))
     reason = "no georeference" if site is None else "the site is at latitude 0, longitude 0"
-    hint = "give --crs and an anchor"
+    hint = "add a map conversion or the site's latitude and longitude; --crs if they are a map's"
     return Georeference(findings=(Finding("error", "no_georeference", reason, hint=hint),))
 
 

@@ -1,6 +1,7 @@
 """Running native code that may crash, hang or eat all memory, without harm to this process."""
 
 import contextlib
+import faulthandler
 import json
 import os
 import pickle
@@ -98,10 +99,15 @@ def _spawn(job: Job, limits: Limits, log: Path, pipe: int) -> int:
 def obey(job: Job, limits: Limits, log: Path, pipe: int) -> int:
     """What the child does: limit itself, silence itself, do the job; 0 if that went well."""
     _limit(limits)
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.dup2(target, 1)
-    os.dup2(target, 2)
+    with log.open("w", encoding="utf-8") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+        sys.stdout = sys.stderr = output
+        faulthandler.enable(output)
+        return _do(job, pipe)
 
+
+def _do(job: Job, pipe: int) -> int:
     def report(stage: str) -> None:
         _say(pipe, stage=stage)
 

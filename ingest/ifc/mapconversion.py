@@ -15,6 +15,8 @@ from ingest.ifc.step import Ref, StepFile, Typed
 from ingest.ifc.units import Units
 
 _CODE = re.compile(r"(?:EPSG|epsg)\D{0,6}(\d{4,6})")
+_LIKE_CRS = re.compile(r" / |zone|^PROJ|^BOUNDCRS|^COMPOUND|\+proj", re.IGNORECASE)
+"""What may be looked up: the search for a name that does not exist takes a second."""
 _UNIT_NAMES = {"METRE": 1.0, "METER": 1.0, "M": 1.0, "MILLIMETRE": 1e-3, "FOOT": 0.3048}
 _UNIT_NAMES |= {"US SURVEY FOOT": 1200 / 3937, "USFOOT": 1200 / 3937, "FTUS": 1200 / 3937}
 _COMBINED = 0.01  # how far a combined factor of projection and height may be from 1
@@ -58,6 +60,11 @@ class MapConversion:
     project_unit: float
     """Metres in one unit of the project."""
     height_datum: str = ""
+
+    @property
+    def is_null(self) -> bool:
+        """Whether it moves nothing: exporters write one so that there is a CRS."""
+        return self.eastings == 0 and self.northings == 0
 
     def factor(self) -> tuple[float, tuple[Finding, ...]]:
         """By how much distances in metres grow on the map, and what was odd about the scale.
@@ -169,9 +176,10 @@ def _known(crs: list[str]) -> tuple[str, str]:
     if "EPSG" in joined.upper():
         codes += [each for each in (crs[0], *crs[4:6]) if each.isdigit()]
     codes += _CODE.findall(" ".join(crs[4:6]))
-    for candidate in [f"EPSG:{code}" for code in codes] + crs[:2] + crs[6:]:
+    named = [each for each in (*crs[:2], *crs[6:]) if _LIKE_CRS.search(each)]
+    for candidate in [f"EPSG:{code}" for code in codes] + named:
         try:
-            found = CRS.from_user_input(candidate or "none")
+            found = CRS.from_user_input(candidate)
         except CRSError:
             continue
         parts = found.sub_crs_list or [found]

@@ -6,10 +6,10 @@ from typing import Any
 
 from cim.model import Finding, Rejection
 from ingest.ifc.classes import city_class_of, function_of
-from ingest.ifc.properties import PropertyReader, finite
+from ingest.ifc.properties import PropertyReader
 from ingest.ifc.schema import ancestors, attributes, position
 from ingest.ifc.step import Enum, Ref, StepFile, Typed
-from ingest.ifc.units import Units
+from ingest.ifc.units import Units, scaled
 
 _DEEPEST = 200  # a longer chain of parents is a loop
 _LENGTHS = frozenset(
@@ -28,6 +28,7 @@ _LENGTHS = frozenset(
 )
 _AREAS = frozenset({"CrossSectionArea"})
 _NOT_BODIES = frozenset({"Axis", "Box", "FootPrint", "Annotation", "Plan", "Reference", "CoG"})
+_SPATIAL = frozenset({"IfcSpatialStructureElement", "IfcSpatialElement"})
 _FACILITIES = ("Building", "Bridge", "Tunnel", "Road", "Railway", "OtherConstruction")
 
 
@@ -178,7 +179,7 @@ class Products:
         ifc_class = self._lineage[number][0]
         name, given = step.arg(number, 2), step.arg(number, 0)
         kept = (n for n in self.hierarchy.chain(number) if self._may_be_parent(n))
-        spatial = "IfcSpatialElement" in self._lineage[number] or ifc_class == "IfcBuilding"
+        spatial = not _SPATIAL.isdisjoint(self._lineage[number])
         return Product(
             number,
             ifc_class,
@@ -254,5 +255,5 @@ class Products:
         if isinstance(value, int | float) and not isinstance(value, bool):
             length = self._units.length or 1
             power = 1 if name in _LENGTHS else 2 if name in _AREAS else 0
-            return finite(value * length**power)
+            return scaled(value, length**power)
         return value

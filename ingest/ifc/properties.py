@@ -1,12 +1,11 @@
 """Property sets, quantities, types, materials and classifications of IFC products."""
 
-import math
 from collections import defaultdict
 from typing import Any
 
 from ingest.ifc.schema import ancestors, attributes
 from ingest.ifc.step import Ref, StepFile, Typed
-from ingest.ifc.units import Units
+from ingest.ifc.units import Units, scaled
 
 _QUANTITIES = {
     "IFCQUANTITYLENGTH": "LENGTHUNIT",
@@ -137,7 +136,7 @@ class PropertyReader:
         if kind in _QUANTITIES:
             amount = self._step.arg(number, 3)
             scale = self._units.scale(_QUANTITIES[kind], value) if _QUANTITIES[kind] else 1
-            return name, finite(amount * scale) if isinstance(amount, int | float) else None
+            return name, scaled(amount, scale) if isinstance(amount, int | float) else None
         if kind in {"IFCCOMPLEXPROPERTY", "IFCPHYSICALCOMPLEXQUANTITY"} and depth < _DEEPEST:
             place = 3 if kind == "IFCCOMPLEXPROPERTY" else 2
             return name, self._members(self._step.refs(number, place), depth + 1)
@@ -221,10 +220,5 @@ def plain(value: Any, units: Units, unit: Any = None) -> Any:
     if isinstance(value, Ref):
         return None
     if isinstance(value, float):
-        return finite(value)
+        return scaled(value, 1.0)
     return str(value) if isinstance(value, str) else value
-
-
-def finite(value: float) -> float | None:
-    """`value`, or None if it is infinite or not a number."""
-    return value if math.isfinite(value) else None

@@ -4,7 +4,6 @@ import pickle
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -68,12 +67,13 @@ def _need_projected(path: Path, crs: str) -> None:
 
 
 def _reading(result: Path, options: ReadOptions) -> Reading:
-    stream = result.open("rb")
-    summary: Summary = pickle.load(stream)  # noqa: S301 - written by our own child
+    with result.open("rb") as stream:
+        summary: Summary = pickle.load(stream)  # noqa: S301 - written by our own child
+        start = stream.tell()
     return Reading(
         crs=summary.crs,
         crs_source=summary.crs_source,
-        batches=_batches(stream),
+        batches=_batches(result, start),
         total=summary.total,
         encoding=summary.encoding,
         height_datum=options.height_datum or summary.height_datum,
@@ -83,7 +83,9 @@ def _reading(result: Path, options: ReadOptions) -> Reading:
     )
 
 
-def _batches(stream: BinaryIO) -> Iterator[Batch]:
-    with stream:
-        while stream.peek(1) if hasattr(stream, "peek") else True:
+def _batches(result: Path, start: int) -> Iterator[Batch]:
+    size = result.stat().st_size
+    with result.open("rb") as stream:
+        stream.seek(start)
+        while stream.tell() < size:
             yield pickle.load(stream)  # noqa: S301 - written by our own child

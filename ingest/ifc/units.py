@@ -79,7 +79,7 @@ class Units:
         kind = MEASURES.get(value.type)
         if kind is None or not isinstance(value.value, int | float):
             return value.value
-        return value.value * self.scale(kind, unit)
+        return scaled(value.value, self.scale(kind, unit))
 
     def scale_of(self, unit: Ref, depth: int = 0) -> float | None:
         """SI units (degrees for angles) in one `unit`; None if it cannot be resolved."""
@@ -105,3 +105,11 @@ class Units:
         if name == "RADIAN":
             return scale * 180 / math.pi
         return scale / 1000 if name == "GRAM" else scale
+
+
+def scaled(value: float, scale: float) -> float | None:
+    """`value` × `scale` without the dust of the multiplication; None if that is not finite."""
+    if scale == 1:
+        return value if math.isfinite(value) else None
+    product = value * scale
+    return float(f"{product:.13g}") if math.isfinite(product) else None
