@@ -1,7 +1,7 @@
 """Draws objects flat, as vector tiles: areas, lines and points with their names and colours."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 MARGIN = 64.0
 """Tile units that shapes go on beyond the tile, so that outlines do not show at its edge."""
 
-SIMPLER = 1.5
-"""Tile units by which shapes may be simplified below the last zoom."""
+SIMPLER, SIMPLER_BELOW = 1.5, 14
+"""Tile units by which shapes may be simplified, and the zoom below which they are."""
 
 MAJOR_ONLY_BELOW = 12
 """Below this zoom only major and secondary roads and railways are shown."""
@@ -103,7 +103,7 @@ def _encoded(
     shown = np.isin(shapely.get_dimensions(rows.geometry), dimensions)
     rows, colours = chosen(rows, shown), colours[shown]
     shapes = clipped(in_tile(rows.geometry, request), MARGIN)
-    if request.address.z < request.layer.max_zoom:
+    if request.address.z < SIMPLER_BELOW:
         shapes = shapely.simplify(shapes, SIMPLER, preserve_topology=False)
     return _write(request, rows, shapes, colours)
 
@@ -134,16 +134,14 @@ def _write(
     return encode(request.layer.name, shapes, rows.oid, _properties(rows, colours))
 
 
-def _properties(
-    rows: "ObjectRows", colours: NDArray[np.uint8]
-) -> Mapping[str, NDArray[np.object_]]:
+def _properties(rows: "ObjectRows", colours: NDArray[np.uint8]) -> Mapping[str, NDArray[Any]]:
     classes = [CLASS_BY_CODE[code].name for code in rows.class_code.tolist()]
     return {
-        "oid": rows.oid.astype(object),
+        "oid": rows.oid,
         "class": np.array(classes, object),
         "name": rows.name,
         "function": rows.function,
-        "r": colours[:, 0].astype(object),
-        "g": colours[:, 1].astype(object),
-        "b": colours[:, 2].astype(object),
+        "r": colours[:, 0],
+        "g": colours[:, 1],
+        "b": colours[:, 2],
     }

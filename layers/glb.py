@@ -64,6 +64,8 @@ class Surface:
         parts = [each for each in surfaces if len(each.triangles)]
         if not parts:
             return cls.empty()
+        if len(parts) == 1:
+            return parts[0]
         offsets = np.cumsum([0] + [len(each.positions) for each in parts])
         return cls(
             np.concatenate([each.positions for each in parts]),
@@ -147,13 +149,15 @@ def write(
 ) -> bytes:
     """A GLB of `surface`, whose features are rows of `table`; ``b""`` if it has no triangles.
 
-    Only objects with triangles are in the file. Positions are 16-bit whole numbers if steps
-    of `precision` metres or less then suffice, else 32-bit floats. `origin` is the longitude
-    and latitude of (0, 0).
+    Only objects with triangles are in the file, the others are counted as ``skipped``.
+    Positions are 16-bit whole numbers if steps of `precision` metres or less then suffice, else
+    32-bit floats. `origin` is the longitude and latitude of (0, 0).
     """
     if not len(surface.triangles):
         return b""
-    present, features = np.unique(surface.features, return_inverse=True)
+    drawn = np.bincount(surface.features, minlength=len(table.oid)) > 0
+    present = np.flatnonzero(drawn)
+    features = (np.cumsum(drawn) - 1)[surface.features]
     chunks = _Chunks()
     accessors = [_indices(chunks, surface)]
     position, node = _positions(chunks, surface, precision)
@@ -161,7 +165,12 @@ def write(
     rows = FeatureTable(table.oid[present], table.height[present], table.class_code[present])
     document = _document(node, len(present), _table_views(chunks, rows))
     document["asset"]["extras"] = {
-        "cim": {"origin": list(origin), "layer": layer, "count": len(present)}
+        "cim": {
+            "origin": list(origin),
+            "layer": layer,
+            "count": len(present),
+            "skipped": len(drawn) - len(present),
+        }
     }
     document["accessors"] = [each.json for each in accessors]
     document["bufferViews"] = chunks.views
@@ -179,21 +188,22 @@ def _indices(chunks: _Chunks, surface: Surface) -> _Accessor:
 def _positions(
     chunks: _Chunks, surface: Surface, precision: float
 ) -> tuple[_Accessor, dict[str, Any]]:
-    y_up = np.column_stack(
-        (surface.positions[:, 0], surface.positions[:, 2], -surface.positions[:, 1])
-    )
-    low, high = y_up.min(axis=0), y_up.max(axis=0)
+    y_up = np.stack((surface.positions[:, 0], surface.positions[:, 2], -surface.positions[:, 1]))
+    low, high = y_up.min(axis=1), y_up.max(axis=1)
     step = max(float((high - low).max()) / SHORT_LIMIT, 1e-6)
     node: dict[str, Any] = {"mesh": 0}
     if step <= precision:
-        steps = np.zeros((len(y_up), 4), "<u2")
-        steps[:, :3] = np.rint((y_up - low) / step)
+        stored = np.zeros((y_up.shape[1], 4), "<u2")
+        for axis in range(3):
+            stored[:, axis] = np.rint((y_up[axis] - low[axis]) * (1 / step))
         node |= {"translation": low.tolist(), "scale": [step] * 3}
-        component, stored = UNSIGNED_SHORT, steps
+        component = UNSIGNED_SHORT
     else:
-        component, stored = FLOAT, y_up.astype("<f4")
+        stored = y_up.T.astype("<f4", order="C")
+        component = FLOAT
     view = chunks.add(stored, ARRAY_BUFFER)
-    least, most = (edge.tolist() for edge in (stored[:, :3].min(0), stored[:, :3].max(0)))
+    columns = [stored[:, axis] for axis in range(3)]
+    least, most = [each.min().item() for each in columns], [each.max().item() for each in columns]
     return _Accessor(view, component, len(stored), "VEC3", low=least, high=most), node
 
 

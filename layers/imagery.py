@@ -13,7 +13,7 @@ from rasterio.enums import ColorInterp
 
 from cim.model import Coverage
 from layers.layer import TileRequest
-from layers.rasters import Pixels, covers, opened, read_overview, read_tile
+from layers.rasters import Pixels, Warp, covers, opened, read_overview, read_tile
 
 if TYPE_CHECKING:
     from cim.store import Store
@@ -65,7 +65,9 @@ def _paint(canvas: NDArray[np.uint8], coverage: Coverage, request: TileRequest) 
     key = coverage.path, coverage.sha256
     table = _colour_table(key)
     bands = (1,) if table is not None else visible_bands(coverage)
-    pixels = read_tile(coverage, request.address.bounds, TILE_SIZE, bands, smooth=table is None)
+    pixels = read_tile(
+        coverage, request.address.bounds, TILE_SIZE, bands, Warp(smooth=table is None)
+    )
     if table is not None:
         entry = np.clip(pixels.values[0], 0, len(table) - 1).astype(np.int64)
         colours = table[entry]

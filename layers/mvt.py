@@ -7,6 +7,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan
+from typing import Any
 
 import numpy as np
 import shapely
@@ -37,7 +38,7 @@ def encode(
     name: str,
     geometries: NDArray[np.object_],
     ids: NDArray[np.int64],
-    properties: Mapping[str, NDArray[np.object_]],
+    properties: Mapping[str, NDArray[Any]],
 ) -> bytes:
     """A tile with one layer of the geometries, in units of 1/4096 tile, y downwards.
 
@@ -63,7 +64,12 @@ def encode(
 class _Column:
     """One property: its distinct values, and which of them each feature has (−1: none)."""
 
-    def __init__(self, values: NDArray[np.object_]) -> None:
+    def __init__(self, values: NDArray[Any]) -> None:
+        self.values: tuple[object, ...]
+        if values.dtype.kind in "iu":
+            distinct, self.code = np.unique(values, return_inverse=True)
+            self.values = tuple(distinct.tolist())
+            return
         numbers: dict[object, int] = {}
         self.code = np.full(len(values), -1)
         for place, value in enumerate(values.tolist()):
@@ -184,7 +190,12 @@ def varints(values: NDArray[np.uint32]) -> tuple[bytes, Numbers]:
     return sheet.tobytes(), ends
 
 
+SMALL_VARINTS = tuple(bytes((value,)) for value in range(128))
+
+
 def _varint(value: int) -> bytes:
+    if value < 128:
+        return SMALL_VARINTS[value]
     found = bytearray()
     while value > 127:
         found.append(value & 127 | 128)
@@ -194,7 +205,7 @@ def _varint(value: int) -> bytes:
 
 
 def _message(number: int, body: bytes) -> bytes:
-    return b"".join((bytes((number << 3 | 2,)), _varint(len(body)), body))
+    return SMALL_VARINTS[number << 3 | 2] + _varint(len(body)) + body
 
 
 def _value(value: object) -> bytes:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 POLYGON = 3
 COLLECTIONS = (4, 5, 6, 7)
+ROUNDING = 1e-9
+"""Square metres that a triangle may have by rounding alone."""
 
 Points = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -177,8 +179,10 @@ def _fans(rings: Rings) -> tuple[Numbers, NDArray[np.bool_]]:
     before[after] = np.arange(len(after))
     turn = _cross(xy[before], xy, xy[after])
     lowest = np.minimum.reduceat(turn, start[:-1])
+    lowest[lowest > -ROUNDING] = np.inf  # convex: any corner will do, the first is stable
     corner = np.full(len(size), len(xy))
     np.minimum.at(corner, ring, np.where(turn == lowest[ring], np.arange(len(xy)), len(xy)))
+    corner = np.where(corner < len(xy), corner, start[:-1])
     place = np.arange(len(xy)) - start[:-1][ring]
     inner = (place >= 1) & (place <= size[ring] - 2) & rings.outer[ring]
     here = ring[inner]
@@ -186,8 +190,8 @@ def _fans(rings: Rings) -> tuple[Numbers, NDArray[np.bool_]]:
     second = start[:-1][here] + (place[inner] + spin[here]) % size[here]
     fan = np.column_stack((corner[here], second, after[second]))
     area = _cross(*(xy[fan[:, i]] for i in range(3)))
-    bad = np.bincount(rings.polygon[here], weights=area < -1e-9, minlength=len(rings.owner))
-    return fan[area > 1e-9], bad == 0
+    bad = np.bincount(rings.polygon[here], weights=area < -ROUNDING, minlength=len(rings.owner))
+    return fan[area > ROUNDING], bad == 0
 
 
 def _cross(a: Points, b: Points, c: Points) -> Points:
@@ -197,17 +201,20 @@ def _cross(a: Points, b: Points, c: Points) -> Points:
 
 
 def _ears(rings: Rings, polygons: Numbers) -> Numbers:
+    if not len(polygons):
+        return np.empty((0, 3), np.int64)
     first = np.searchsorted(rings.polygon, polygons)
     last = np.searchsorted(rings.polygon, polygons, side="right")
-    found = [np.empty(0, np.int64)]
-    for begin, end in zip(first.tolist(), last.tolist(), strict=True):
-        bounds = rings.start[begin : end + 1]
-        offset = int(bounds[0])
-        ends = (bounds[1:] - offset).astype(np.uint32)
-        points = np.ascontiguousarray(rings.xy[offset : int(bounds[-1])])
-        found.append(mapbox_earcut.triangulate_float64(points, ends).astype(np.int64) + offset)
-    triangles = np.concatenate(found).reshape(-1, 3)
-    area = _cross(*(rings.xy[triangles[:, i]] for i in range(3)))
+    begin = rings.start[first]
+    bounds = first.tolist(), last.tolist(), begin.tolist(), rings.start[last].tolist()
+    clip, xy, ends = mapbox_earcut.triangulate_float64, rings.xy, rings.start[1:]
+    found = [
+        clip(xy[low:high], (ends[a:b] - low).astype(np.uint32))
+        for a, b, low, high in zip(*bounds, strict=True)
+    ]
+    offset = np.repeat(begin, [len(each) for each in found])
+    triangles = (np.concatenate(found) + offset).reshape(-1, 3)
+    area = _cross(*(xy[triangles[:, i]] for i in range(3)))
     turned = np.where((area < 0)[:, None], triangles[:, ::-1], triangles).astype(np.int64)
     kept: Numbers = turned[area != 0]
     return kept

@@ -70,7 +70,7 @@ def covers(coverage: Coverage, degrees: Bounds) -> bool:
 
 
 def read_tile(
-    coverage: Coverage, bounds: Bounds, size: int, bands: Sequence[int], *, smooth: bool = True
+    coverage: Coverage, bounds: Bounds, size: int, bands: Sequence[int], options: "Warp"
 ) -> Pixels:
     """`size` × `size` pixels of the coverage within bounds in EPSG:3857.
 
@@ -80,27 +80,40 @@ def read_tile(
         If the file is missing or damaged.
     """
     source = opened(coverage.path)
-    nodata = source.nodata
-    masked = nodata is None and ColorInterp.alpha not in source.colorinterp
+    nodata = options.nodata if source.nodata is None else source.nodata
     with WarpedVRT(
         source,
         src_crs=source.crs or CRS.from_user_input(coverage.crs),
+        src_nodata=nodata,
         crs=WEB_MERCATOR,
         transform=from_bounds(*bounds, size, size),
         width=size,
         height=size,
-        resampling=Resampling.bilinear if smooth else Resampling.nearest,
+        resampling=Resampling.bilinear if options.smooth else Resampling.nearest,
         nodata=nodata,
-        add_alpha=masked,
+        add_alpha=nodata is None and ColorInterp.alpha not in source.colorinterp,
     ) as warped:
         try:
             values = warped.read(list(bands), out_dtype="float32")
-            known = warped.dataset_mask() > 0
+            if ColorInterp.alpha in warped.colorinterp:
+                known = warped.read(warped.colorinterp.index(ColorInterp.alpha) + 1) > 0
+            else:
+                known = warped.dataset_mask() > 0
         except RasterioError as error:
             raise StoreError(
                 f"the coverage cannot be read: {error}", where=coverage.path.name
             ) from error
     return Pixels(values, known & np.isfinite(values).all(axis=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Warp:
+    """How pixels are brought into web mercator."""
+
+    smooth: bool = True
+    """Between cells; codes of a colour table must not be."""
+    nodata: float | None = None
+    """The value of a gap in a file that does not declare one."""
 
 
 def read_overview(path: Path, bands: Sequence[int], longest: int = 256) -> Pixels:

@@ -16,7 +16,7 @@ from rasterio.warp import transform as warp_points
 from cim.model import Coverage
 from layers.layer import TileRequest
 from layers.mercator import MERCATOR_HALF, TileAddress
-from layers.rasters import WEB_MERCATOR, covers, opened, read_overview, read_tile
+from layers.rasters import WEB_MERCATOR, Warp, covers, opened, read_overview, read_tile
 
 if TYPE_CHECKING:
     from cim.store import Store
@@ -124,7 +124,9 @@ def _grid(sources: tuple[_Source, ...], address: TileAddress) -> NDArray[np.floa
         if not np.isnan(grid).any():
             break
         if covers(source.coverage, address.degrees):
-            pixels = read_tile(source.coverage, address.bounds, TILE_SIZE, (1,))
+            pixels = read_tile(
+                source.coverage, address.bounds, TILE_SIZE, (1,), Warp(nodata=_gap_value(source))
+            )
             known = pixels.known & _plausible(pixels.values[0])
             grid = np.where(np.isnan(grid) & known, pixels.values[0], grid)
     gaps = np.isnan(grid)
@@ -185,3 +187,17 @@ def _overview(source: _Source) -> NDArray[np.float32] | None:
         fillnodata(grid, mask=known.astype(np.uint8), max_search_distance=FAR)
         grid[~_plausible(grid)] = np.median(grid[known])
     return grid
+
+
+@lru_cache(maxsize=16)
+def _gap_value(source: _Source) -> float | None:
+    """The impossible height by which the coverage marks gaps without declaring it, if any.
+
+    It must be known before heights are interpolated, or the edges of gaps become cliffs.
+    """
+    pixels = read_overview(source.coverage.path, (1,))
+    strange = pixels.values[0][pixels.known & ~_plausible(pixels.values[0])]
+    if not len(strange):
+        return None
+    values, counts = np.unique(strange, return_counts=True)
+    return float(values[counts.argmax()])

@@ -68,8 +68,11 @@ def find_layer(store: "Store", name: str) -> tuple[Layer, str]:
     kind, _, variant = name.partition("-")
     layer = LAYERS[kind]
     days = imagery_days(store) if layer.kind == "imagery" else ("",)
-    if variant not in days and (variant or layer.kind != "imagery"):
-        raise NotFoundError(f"no layer {name!r}", hint=", ".join(map(imagery_name, days)))
+    if variant not in days:
+        raise NotFoundError(
+            f"no layer {name!r}",
+            hint=f"{kind} without a day" if days == ("",) else ", ".join(map(imagery_name, days)),
+        )
     return layer, variant
 
 

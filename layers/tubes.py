@@ -78,5 +78,5 @@ def _skin(begin: Numbers) -> Numbers:
     k = np.arange(SIDES)
     near, beside = k, (k + 1) % SIDES
     far, beyond = near + SIDES, beside + SIDES
-    quad = np.stack((near, beside, beyond, near, beyond, far), axis=1)
+    quad = np.stack((near, beyond, beside, near, far, beyond), axis=1)
     return (begin[:, None, None] * SIDES + quad).reshape(-1, 3)

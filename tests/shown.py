@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import rasterio
+import rasterio.warp
 from cities import CRS
 from numpy.typing import NDArray
+from pyproj import CRS as Projected  # noqa: N811
 from rasterio.transform import from_origin
 
 from cim.model import Batch, Coverage, Dataset, Mesh
 from cim.store import Delivery, Store, create_city
-from layers.mercator import TileAddress, to_mercator
+from layers.mercator import MERCATOR_HALF, TileAddress, to_mercator
 
 ARRAYS = {5120: "i1", 5121: "u1", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 WIDTHS = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}
@@ -68,17 +70,9 @@ def raster(
 
 def address_at(xy: tuple[float, float], zoom: int) -> TileAddress:
     """The tile of that zoom which holds a point of `cities.CRS`."""
-    x, y = to_mercator(np.array([xy]), rasterio_free_crs())[0]
-    half = 20037508.342789244
-    n = 2**zoom
-    return TileAddress(zoom, int((x + half) / (2 * half) * n), int((half - y) / (2 * half) * n))
-
-
-def rasterio_free_crs() -> Any:
-    """`cities.CRS` as pyproj has it."""
-    from pyproj import CRS as Projected  # noqa: N811, PLC0415
-
-    return Projected(CRS)
+    x, y = to_mercator(np.array([xy]), Projected(CRS))[0]
+    size = 2 * MERCATOR_HALF / 2**zoom
+    return TileAddress(zoom, int((x + MERCATOR_HALF) / size), int((MERCATOR_HALF - y) / size))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
