@@ -64,7 +64,7 @@ class Log:
 def shape(plan: Plan, chunk: Chunk, log: Log) -> Batch:
     """The objects of `chunk`; features without a usable geometry are rejected."""
     chunk = _with_geometry(plan, chunk, log)
-    geometry = _without_measures(chunk.geometry, log)
+    geometry = _without_measures(chunk.geometry, log) if plan.measures else chunk.geometry
     ids = _object_ids(plan, chunk, log)
     columns: dict[str, Any] = {"object_id": _series(ids), "class": _classes(plan, chunk, log)}
     columns["geometry"] = pd.Series(geometry, dtype=object)
@@ -86,7 +86,7 @@ def shape(plan: Plan, chunk: Chunk, log: Log) -> Batch:
 
 
 def _with_geometry(plan: Plan, chunk: Chunk, log: Log) -> Chunk:
-    unusable = shapely.is_missing(chunk.geometry) | shapely.is_empty(chunk.geometry)
+    unusable = shapely.get_num_coordinates(chunk.geometry) == 0  # also where there is none
     if not unusable.any():
         return chunk
     for at in np.flatnonzero(unusable).tolist():
@@ -233,7 +233,9 @@ def _keep_source(
     if pa.types.is_struct(source.type):
         columns[_free_name(name)] = _listed(source)
     elif converted.changed is not None and converted.changed.any():
-        kept = pc.if_else(pa.array(converted.changed), source, pa.scalar(None, source.type))
+        kept = source
+        if not converted.changed.all():
+            kept = pc.if_else(pa.array(converted.changed), source, pa.scalar(None, source.type))
         columns[_free_name(name)] = _plain(kept)
 
 

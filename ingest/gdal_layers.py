@@ -54,19 +54,26 @@ _REMEDIES: Final = (
 )
 
 
+_MEASURED: Final = "Measured (M) geometry types"
+"""What the driver says of a layer with M values, which it then declares without."""
+
+
 @contextmanager
-def gdal_said(path: Path, log: Log) -> Iterator[None]:
-    """Makes GDAL's warnings findings, and its errors a `SourceError` about `path`."""
+def gdal_said(path: Path, log: Log) -> Iterator[list[warnings.WarningMessage]]:
+    """Makes GDAL's warnings findings, and its errors a `SourceError` about `path`.
+
+    Gives the list of the warnings, which is filled on the way.
+    """
     try:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            yield
+            yield said
     except (RuntimeError, ValueError, OSError, pa.ArrowException) as error:
         reason = _reason(error, path)
         found = (hint for pattern, hint in _REMEDIES if re.search(pattern, f"{error!r}"))
         raise refuse(path, f"it cannot be read: {reason}", next(found, "get it again")) from error
     for each in said:
-        if issubclass(each.category, (RuntimeWarning, UserWarning)):
+        if _MEASURED not in str(each.message):
             log.note(Finding("warning", "gdal", f"GDAL: {_reason(each.message, path)}"))
 
 
@@ -79,6 +86,7 @@ def _reason(error: BaseException | str, path: Path) -> str:
 class Stream(Iterator[Chunk]):
     """The features of a layer, chunk by chunk; what the layer states is known with the first.
 
+    A layer that declares M values has a `geometry_type` that ends with `` M``.
     Features whose shapes Arrow cannot carry, such as curves, are read without it from there on.
     """
 
@@ -90,8 +98,10 @@ class Stream(Iterator[Chunk]):
         self._chunks = self._read()
 
     def __next__(self) -> Chunk:
-        with gdal_said(self._address.path, self._log):
+        with gdal_said(self._address.path, self._log) as said:
             chunk = next(self._chunks, None)
+            if any(_MEASURED in str(each.message) for each in said):
+                self.geometry_type += " M"
         if chunk is None:
             raise StopIteration
         self._done += len(chunk)

@@ -52,6 +52,8 @@ class Plan:
     """Shape of every feature; None if each has its own."""
     usual: Shape = "area"
     """Shape of most of the features looked at."""
+    measures: bool = True
+    """Whether there may be M values."""
     network: str = ""
     network_fields: Mapping[str, str] = field(default_factory=dict)
     """Column of nodes and edges → source field."""
@@ -129,6 +131,7 @@ def make_plan(facts: LayerFacts, options: ReadOptions, first: Chunk) -> tuple[Pl
         guess=guessed,
         shape=declared,
         usual=SHAPES[int(np.bincount(kinds, minlength=3).argmax())],
+        measures=declared is None or facts.geometry_type.endswith(" M"),
         network=network,
         network_fields=network_fields,
         crs=facts.crs,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -269,8 +269,10 @@ def _too_large(column: pa.Array) -> bool:
 
 def numbers(column: pa.Array, convert: Callable[[str], float] = number) -> Converted:
     """`column` as float64 with NaN for unknown; `convert` reads what is not plain digits."""
+    if is_text(column.type) and convert is number and _all_plain(column):
+        return numbers(pc.cast(column, pa.float64()))
     if not is_number(column.type):
-        return _numbers_from_text(text_column(column), convert)
+        return _numbers_from_text(column, convert)
     values = np.array(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
     unknown = np.isin(values, NO_DATA) | np.isinf(values)
     junk = np.zeros(len(values), bool)
@@ -283,16 +285,17 @@ def numbers(column: pa.Array, convert: Callable[[str], float] = number) -> Conve
     return Converted(values, junk, int(junk.sum()), example)
 
 
+def _all_plain(column: pa.Array) -> bool:
+    return bool(pc.all(pc.match_substring_regex(column, _PLAIN), min_count=0).as_py())
+
+
 def _numbers_from_text(column: pa.Array, convert: Callable[[str], float]) -> Converted:
-    trimmed = pc.utf8_trim_whitespace(column)
-    plain = pc.match_substring_regex(trimmed, _PLAIN)
-    if convert is number and pc.all(plain, min_count=0).as_py():
-        return numbers(pc.cast(trimmed, pa.float64()))
-    found, changed, junk, example = _by_value(trimmed, convert)
-    values = np.array([np.nan if each is None else each for each in found.tolist()], np.float64)
-    simple = np.asarray(plain.fill_null(True).to_numpy(zero_copy_only=False), bool)
+    coded = _coded(column, convert)
+    values = np.array([np.nan if each is None else each for each in coded.meanings], np.float64)
     values[np.isin(values, NO_DATA)] = np.nan
-    return Converted(values, changed & ~(simple & ~np.isnan(values)), junk, example)
+    plain = [re.fullmatch(_PLAIN, each) is not None for each in coded.sources]
+    changed = coded.changed & ~(np.array([*plain, True]) & ~np.isnan(values))
+    return Converted(values[coded.index], changed[coded.index], *coded.junk)
 
 
 def days(column: pa.Array) -> Converted:
@@ -309,8 +312,10 @@ def days(column: pa.Array) -> Converted:
 
 def words(column: pa.Array, convert: Callable[[str], str | None]) -> Converted:
     """`column` as text, each distinct value read by `convert`; blank is unknown."""
-    found, changed, junk, example = _by_value(pc.utf8_trim_whitespace(text_column(column)), convert)
-    return Converted(pd.Series(found, dtype="str"), changed, junk, example)
+    coded = _coded(column, convert)
+    meanings = pa.array(coded.meanings, pa.string())
+    text = pa.DictionaryArray.from_arrays(pa.array(coded.index), meanings).dictionary_decode()
+    return Converted(_text_series(text), coded.changed[coded.index], *coded.junk)
 
 
 def texts(column: pa.Array) -> Converted:
@@ -326,15 +331,25 @@ def _text_series(column: pa.Array) -> pd.Series:
     return pd.Series(column.to_pandas(), dtype="str")
 
 
-def _by_value(
-    column: pa.Array, convert: Callable[[str], T | None]
-) -> tuple[NDArray[np.object_], NDArray[np.bool_], int, str]:
-    """(values, changed, junk, example) of a text column; None where unknown."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Coded(Generic[T]):
+    """A column as its distinct values and what they mean; the last one stands for null."""
+
+    index: NDArray[np.int64]
+    """(n,) number of each row's value."""
+    sources: list[str]
+    meanings: list[T | None]
+    changed: NDArray[np.bool_]
+    junk: tuple[int, str]
+    """How many rows were not understood, and an example."""
+
+
+def _coded(column: pa.Array, convert: Callable[[str], T | None]) -> _Coded[T]:
     coded = column.dictionary_encode()
-    sources = coded.dictionary.to_pylist()
-    meanings = np.empty(len(sources) + 1, dtype=object)  # the last one stands for null
-    changed = np.zeros(len(sources) + 1, bool)
-    junk = np.zeros(len(sources) + 1, bool)
+    texts = text_column(coded.dictionary).to_pylist()
+    sources = ["" if each is None else each.strip() for each in texts]
+    meanings: list[T | None] = [None] * (len(sources) + 1)
+    changed, junk = np.zeros(len(meanings), bool), np.zeros(len(meanings), bool)
     for at, source in enumerate(sources):
         if not source or source.lower() in BLANKS:
             continue
@@ -344,6 +359,6 @@ def _by_value(
             junk[at] = True
         changed[at] = meanings[at] != source
     index = coded.indices.fill_null(len(sources)).to_numpy(zero_copy_only=False)
-    counted = int(junk[index].sum())
-    example = str(sources[int(np.flatnonzero(junk)[0])])[:40] if counted else ""
-    return meanings[index], changed[index], counted, example
+    counted = int(junk[index].sum()) if junk.any() else 0
+    example = sources[int(np.flatnonzero(junk)[0])][:40] if counted else ""
+    return _Coded(index, sources, meanings, changed, (counted, example))
