@@ -14,7 +14,7 @@ import click
 from flask import Flask
 
 from cim.analyses import ANALYSES
-from cim.declare import Declared, Param
+from cim.declare import Param
 from cim.errors import CimError
 from cim.schema import (
     ACCESS_LEVELS,
@@ -153,20 +153,22 @@ def parameters(params: Iterable[Param]) -> str:
     )
 
 
-def _declared(each: Declared) -> Iterator[str]:
-    yield f"## {each.title}" + (f" · {each.title_zh}" if each.title_zh else "")
-    yield f"`{each.name}`"
-    yield each.description
-    if each.params:
-        yield parameters(each.params)
-
-
 def analyses() -> Iterator[str]:
     """Every analysis and its parameters."""
     yield "# Analyses"
     yield "Run one with `cim run CITY NAME --param …` or `POST /api/analyses/NAME/execution`."
     for each in ANALYSES.values():
-        yield from _declared(each)
+        yield f"## {each.title} · {each.title_zh}"
+        yield f"`{each.name}` looks at {', '.join(_code(name) for name in each.reads)}."
+        yield each.description
+        if each.params:
+            yield parameters(each.params)
+        yield "It gives:"
+        yield table(
+            ("column", "type", "unit", "meaning"),
+            ((_code(c.name), c.dtype, c.unit, c.meaning) for c in each.writes),
+        )
+        yield f"Source: {each.source}"
 
 
 def errors() -> Iterator[str]:

@@ -1,16 +1,24 @@
 """What every listed thing promises: checked for all of them the moment they are listed."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import cities
 import click
 import pytest
 from generate import commands_of, explanation, routes
+from pandas.testing import assert_frame_equal
 
 from cim.analyses import ANALYSES
-from cim.declare import Declared
-from cim.errors import CimError
+from cim.analysis import Analysis, Outcome
+from cim.errors import CimError, InputError
+from cim.model import CityModel, Dataset
 from cim.schema import CLASSES, COVERAGE_KINDS, TABLES, THEMES, CityClass
+from cim.store import Store, create_city
+from cim.store.writing import Delivery
 from ingest import READERS
 from ingest.reader import Reader, ReadOptions
 from layers import LAYERS
@@ -19,6 +27,42 @@ from webapp.cli import main
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 COMMANDS = dict(commands_of("cim", main))
+
+
+def values(declared: Analysis) -> dict[str, Any]:
+    """A value for every parameter: its default, its first choice, or its smallest."""
+    return {
+        each.name: each.convert(each.choices[0] if each.choices else each.ge or 1)
+        if each.required
+        else each.default
+        for each in declared.params
+    }
+
+
+def answered(analysis: Analysis, city: CityModel) -> Outcome:
+    """The outcome; where the city lacks what it needs, the error must say what to load."""
+    try:
+        return analysis.outcome(city, values(analysis))
+    except InputError as error:
+        assert error.hint
+        pytest.skip(f"the made-up town is not enough: {error}")
+
+
+@pytest.fixture
+def town_store(tmp_path: Path) -> Iterator[Store]:
+    """A street with an unknown house, a cube, and a water main below."""
+    with create_city(str(tmp_path / "town"), cities.CRS) as store:
+        with store.load(Delivery(Dataset("town"), file="town")) as load:
+            for batch in (
+                cities.street(), cities.unknown_house(), cities.cube(), cities.water_main(),
+            ):  # fmt: skip
+                load.put(batch)
+        yield store
+
+
+@pytest.fixture
+def town(town_store: Store) -> CityModel:
+    return town_store.select()
 
 
 def titled(thing: object) -> str:
@@ -99,17 +143,47 @@ class TestEveryLayer:
 
 @pytest.mark.parametrize("analysis", ANALYSES.values(), ids=titled)
 class TestEveryAnalysis:
-    def test_has_a_title_in_both_languages(self, analysis: Declared) -> None:
+    def test_has_a_title_in_both_languages(self, analysis: Analysis) -> None:
         assert analysis.title
         assert HAN.search(analysis.title_zh)
 
-    def test_is_explained_in_a_sentence(self, analysis: Declared) -> None:
+    def test_is_explained_in_a_sentence(self, analysis: Analysis) -> None:
         assert analysis.summary.endswith(".")
 
-    def test_every_parameter_is_explained(self, analysis: Declared) -> None:
-        assert all(each.help for each in analysis.params)
+    def test_every_parameter_is_explained_in_both_languages(self, analysis: Analysis) -> None:
+        assert all(each.help and HAN.search(each.help_zh) for each in analysis.params)
 
-    def test_parameters_have_a_json_schema(self, analysis: Declared) -> None:
+    def test_reads_known_classes(self, analysis: Analysis) -> None:
+        assert analysis.reads
+        assert set(analysis.reads) <= CLASSES.keys()
+
+    def test_names_its_source(self, analysis: Analysis) -> None:
+        assert analysis.source
+
+    def test_gives_the_columns_it_declares(self, analysis: Analysis, town: CityModel) -> None:
+        outcome = answered(analysis, town.of_class(*analysis.reads))
+        assert list(outcome.table.columns) == list(analysis.column_names)
+        assert outcome.table.index.name
+
+    def test_leaves_the_city_as_it_was(self, analysis: Analysis, town: CityModel) -> None:
+        before = town.objects.copy(deep=True)
+        answered(analysis, town)
+        assert_frame_equal(town.objects, before)
+
+    def test_works_on_an_empty_city(self, analysis: Analysis, town: CityModel) -> None:
+        nobody = replace(town, objects=town.objects.iloc[:0], edges=town.edges.iloc[:0])
+        assert len(answered(analysis, nobody).table) == 0
+
+    def test_answers_the_same_question_from_the_store(
+        self, analysis: Analysis, town_store: Store
+    ) -> None:
+        answered(analysis, town_store.select(classes=analysis.reads))
+        first = analysis.run(town_store, values(analysis))
+        again = analysis.run(town_store, values(analysis))
+        assert (first.from_store, again.from_store) == (False, True)
+        assert again.as_dict() | {"from_store": False} == first.as_dict()
+
+    def test_parameters_have_a_json_schema(self, analysis: Analysis) -> None:
         assert all(each.json_schema()["description"] for each in analysis.params)
 
 

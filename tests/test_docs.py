@@ -103,6 +103,16 @@ def test_the_reader_of_the_how_to_reads(tmp_path: Path) -> None:
     assert [(each.object, each.code) for each in reading.rejected] == [("2", "not_a_place")]
 
 
+def test_the_analysis_of_the_how_to_counts_tall_buildings(tmp_path: Path) -> None:
+    above_height = example("add-an-analysis.md")["above_height"]
+    with create_city(str(tmp_path / "city"), cities.CRS) as store:
+        with store.load(Delivery(Dataset("street"), file="street")) as load:
+            load.put(cities.street(3))
+        result = above_height.run(store, {"limit": "5"})
+    assert sorted(result.table["excess"]) == [0.0, 1.0, 4.0]
+    assert result.facts == {"too_high": 2}
+
+
 def test_the_layer_of_the_how_to_draws_bus_stops_only(tmp_path: Path) -> None:
     stops = example("add-a-layer.md")["STOPS"]
     points = pd.DataFrame({"object_id": ["s0", "l0"], "class": "CityFurniture"})

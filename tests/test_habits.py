@@ -1,7 +1,8 @@
 """The house rules that no linter knows: sizes, names, and tests that can fail."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,22 +53,33 @@ def cases(path: Path) -> Iterator[ast.FunctionDef]:
             yield node
 
 
-def can_fail(function: ast.FunctionDef) -> bool:
-    """Whether it asserts something itself or calls something named after asserting."""
+def can_fail(function: ast.FunctionDef, checking: Set[str] = frozenset()) -> bool:
+    """Whether it asserts something itself, or calls what is named after it or in `checking`."""
     for node in ast.walk(function):
         if isinstance(node, ast.Assert):
             return True
         if isinstance(node, ast.Call):
             called = node.func.attr if isinstance(node.func, ast.Attribute) else node.func
             name = called.id if isinstance(called, ast.Name) else str(called)
-            if name.startswith(ASSERTING):
+            if name.startswith(ASSERTING) or name in checking:
                 return True
     return False
 
 
+@cache
+def helpers(path: Path) -> frozenset[str]:
+    """Functions of a test module, or shared by all tests, that assert something."""
+    return frozenset(
+        node.name
+        for each in (path, *(ROOT / "tests").glob("*.py"))
+        for node in ast.walk(ast.parse(each.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and can_fail(node)
+    )
+
+
 @pytest.mark.parametrize("path", sources("tests"), ids=named)
 def test_every_test_can_fail(path: Path) -> None:
-    assert [each.name for each in cases(path) if not can_fail(each)] == []
+    assert [each.name for each in cases(path) if not can_fail(each, helpers(path))] == []
 
 
 @pytest.mark.parametrize("path", sources("tests", *PACKAGES), ids=named)
