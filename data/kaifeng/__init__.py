@@ -1,0 +1,1 @@
+"""A made-up district modelled on Kaifeng, and the delivery files that describe it."""
