@@ -9,6 +9,7 @@ import mmap
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -177,7 +178,7 @@ def _name_textures(objects: Iterable[CityObject], images: Sequence[str]) -> None
                 rings = theme.get("values") or ()
                 for _ in range(depth):
                     rings = chain.from_iterable(filter(None, rings))
-                numbers.update(ring[0] for ring in rings if ring)
+                numbers.update(map(itemgetter(0), filter(None, rings)))
         used = sorted(number for number in numbers if number is not None)
         named = [images[number] for number in used if 0 <= number < len(images)]
         if named:

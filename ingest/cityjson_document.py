@@ -126,7 +126,7 @@ class Frame:
 
 def _triples(path: Path, raw: Any, name: str) -> Floats:
     try:
-        flat = np.fromiter(chain.from_iterable(raw), np.float64)
+        flat = np.fromiter(chain.from_iterable(raw), np.float64, 3 * len(raw))
         if set(map(len, raw)) <= {3} and np.isfinite(flat).all():
             return flat.reshape(-1, 3)
     except (TypeError, ValueError):

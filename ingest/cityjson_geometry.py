@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cim.model import Mesh, MeshKind
 from ingest.cityjson_surfaces import Surfaces, surfaces_of
-from ingest.footprints import Rings, outlines
+from ingest.footprints import Rings, outlines, signed_areas
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -28,8 +28,8 @@ KINDS: Final[Mapping[str, MeshKind]] = {
     "CompositeSolid": "CompositeSolid",
 }
 
-STEEP: Final = 1e-3
-"""A face whose area in plan is a smaller share of its own area counts as vertical."""
+STEEP: Final = 1e-6
+"""A face whose area in plan is a smaller share of its squared width counts as vertical."""
 
 WATERTIGHT: Final = 0.99
 """Share of the area facing up that must face down for a surface to have a bottom."""
@@ -252,6 +252,8 @@ class _Model:
                 part = self.points[begin : begin + count]
                 part[:] = part @ matrix[:3, :3].T + matrix[:3, 3] + reference
 
+        self.plan = np.ascontiguousarray(self.points[:, :2])
+
     def into(self, found: Bodies, ids: Sequence[str]) -> None:
         """Add everything to `found`."""
         starts = _starts(self.points_of)[:-1]
@@ -315,7 +317,7 @@ class _Model:
         rows = np.array([shape.row for shape in self.shapes])
         face_row = np.repeat(rows, faces)
         rings = Rings(
-            np.ascontiguousarray(self.points[:, :2]),
+            self.plan,
             self.slot[np.repeat(kept, flat.ring_sizes)],
             flat.ring_sizes[kept],
             ring_face[kept],
@@ -349,9 +351,9 @@ class _Model:
         """(f,) of the faces in `among`, those facing down where they close a shape, else up."""
         flat = self.flat
         outer = _starts(flat.face_rings)[:-1]
-        normal = _normals(self.points, self.slot, flat.ring_sizes)[outer]
-        plan = np.where(among, normal[:, 2], 0.0)
-        plan[np.abs(plan) <= STEEP * np.sqrt((normal**2).sum(axis=1))] = 0.0
+        every = np.zeros(len(flat.ring_sizes), np.int64)
+        rings = Rings(self.plan, self.slot, flat.ring_sizes, every, every)
+        plan = np.where(among, signed_areas(rings, STEEP)[outer], 0.0)
         shape = np.repeat(np.arange(len(self.shapes)), flat.shape_faces)
         down = np.bincount(shape, np.maximum(-plan, 0), len(self.shapes))
         up = np.bincount(shape, np.maximum(plan, 0), len(self.shapes))
@@ -380,15 +382,3 @@ def _own_points(corners: Ints, counts: Ints) -> tuple[Ints, Ints, Ints]:
     rank = np.cumsum(used) - 1
     vertices = np.flatnonzero(used) - np.repeat(base - low, np.add.reduceat(used, base))
     return rank[place], vertices, np.add.reduceat(used, base, dtype=np.int64)
-
-
-def _normals(points: Floats, slot: Ints, sizes: Ints) -> Floats:
-    """(r, 3) area vector of each ring, m²: across its plane, as long as its area."""
-    starts = np.cumsum(sizes) - sizes
-    following = np.arange(1, len(slot) + 1)
-    following[starts + sizes - 1] = starts
-    spokes = points[slot] - points[np.repeat(slot[starts], sizes)]
-    x, y, z = spokes.T
-    a, b, c = x[following], y[following], z[following]
-    cross = (y * c - z * b, z * a - x * c, x * b - y * a)
-    return np.stack([np.add.reduceat(each, starts) for each in cross], axis=1) / 2

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Final
 
@@ -241,9 +242,15 @@ def _converted(column: str, value: Any) -> Any:
         value = "; ".join(str(each) for each in value)
     if column in _NUMBERS and isinstance(value, int | float):
         return float(value) if np.isfinite(value) else None
+    return _understood(column, str(value)) if value != "" else None
+
+
+@lru_cache(maxsize=65_536)
+def _understood(column: str, text: str) -> Any:
+    """What `text` means in that column; None if nothing."""
     convert = _CONVERT.get(column, values.number if column in _NUMBERS else str)
     try:
-        return convert(str(value)) if value != "" else None
+        return convert(text)
     except NotUnderstoodError:
         return None
 

@@ -74,14 +74,13 @@ def _parts(
         return (), (0,) * count, True
     said, fits = _semantics(semantics, count, geometry["type"])
     surfaces = tuple(semantics.get("surfaces") or ()) if said and semantics else ()
-    if not all(isinstance(each, Mapping) for each in surfaces):
+    if not set(map(type, surfaces)) <= {dict}:
         said, surfaces, fits = None, (), False
     colours = _colours(material, geometry)
     if colours is None:
         if said is None:
             return (), (0,) * count, fits
-        whole = not any(each is None for each in said)
-        return (surfaces if whole else (*surfaces, NOTHING)), said, fits
+        return ((*surfaces, NOTHING) if None in said else surfaces), said, fits
     if len(colours) == 1 and count != 1:
         colours = colours * count
     if len(colours) != count:
@@ -147,8 +146,7 @@ def _combined(
         key = surface, id(colour)
         if key not in numbers:
             numbers[key] = len(parts)
-            known = surface is not None and 0 <= surface < len(surfaces)
-            parts.append({**(surfaces[surface] if known else NOTHING), **(colour or NOTHING)})
+            parts.append({**(_at(surfaces, surface) or NOTHING), **(colour or NOTHING)})
         faces.append(numbers[key])
     return tuple(parts), faces
 

@@ -48,17 +48,25 @@ class Rings:
         return following
 
 
-def signed_areas(rings: Rings) -> Floats:
-    """(r,) area of each ring, positive where it runs counter-clockwise."""
+def signed_areas(rings: Rings, least: float = 0.0) -> Floats:
+    """(r,) area of each ring, positive where it runs counter-clockwise.
+
+    An area below `least` times the sum of the squared distances from the first corner is 0.
+    """
     if not len(rings.sizes):
         return np.empty(0)
     starts = rings.starts()
-    origin = np.repeat(rings.corners[starts], rings.sizes)  # small numbers keep their digits
-    x = rings.xy[rings.corners, 0] - rings.xy[origin, 0]
-    y = rings.xy[rings.corners, 1] - rings.xy[origin, 1]
+    x, y = rings.xy[:, 0][rings.corners], rings.xy[:, 1][rings.corners]
+    x -= np.repeat(x[starts], rings.sizes)  # small numbers keep their digits
+    y -= np.repeat(y[starts], rings.sizes)
     following = rings.following()
-    twice = x * y[following] - x[following] * y
-    return np.asarray(np.add.reduceat(twice, starts) / 2)
+    areas = np.add.reduceat(x * y[following] - x[following] * y, starts) / 2
+    if least:
+        x *= x
+        y *= y
+        x += y
+        areas[np.abs(areas) <= least * np.add.reduceat(x, starts)] = 0.0
+    return np.asarray(areas)
 
 
 def outlines(rings: Rings, count: int) -> Geometries:
