@@ -31,7 +31,7 @@ class Format:
     """Whether it holds surfaces, so that the model should be selected with them."""
 
 
-FORMATS = Catalogue(
+FORMATS: Catalogue[Format] = Catalogue(
     "format",
     (
         Format(

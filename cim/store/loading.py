@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from pandas.util import hash_array
 
 from cim.model import Batch, Coverage, Rejection
-from cim.store.boxes import boxes_of
 from cim.store.coverages import Shelf
 from cim.store.dialect import Column, Dialect, Same
 from cim.store.encoding import Encoded, encoded
+from cim.store.history import close
 from cim.store.rtree import hilbert
 from cim.store.tables import OBJECT_FIELDS, OBJECT_INDEXES, RANKS
 
@@ -28,7 +28,6 @@ _GIVEN = tuple(
     for name in OBJECT_FIELDS
     if name not in {"oid", "dataset_id", "version", "load_id", "digest"}
 )
-_HISTORY = tuple(name for name in OBJECT_FIELDS if name != "oid")
 
 
 class Known(NamedTuple):
@@ -351,28 +350,6 @@ class Load:
                 [self._dataset_id, code, access, count],
             )
         self._db.run("UPDATE meta SET value = ? WHERE key = 'next_oid'", [str(self._next_oid)])
-
-
-def close(db: Dialect, oids: Sequence[int], load_id: int) -> None:
-    """Move the current versions of these objects to history."""
-    sql, values = db.among("oid", oids)
-    fields = ", ".join(_HISTORY)
-    (last,) = db.run("SELECT coalesce(max(hid), 0) FROM city_object_history")[0]
-    db.run(
-        f"INSERT INTO city_object_history (hid, oid, {fields}, closed_by)"
-        f" SELECT CAST(? AS BIGINT) + row_number() OVER (ORDER BY oid), oid, {fields},"
-        f" CAST(? AS INTEGER) FROM city_object WHERE {sql}",
-        [last, load_id, *values],
-    )
-    boxed = db.run(
-        f"SELECT hid, {db.geometry_as_wkb}, class * 8 + rank FROM city_object_history"
-        " WHERE hid > ? AND geometry IS NOT NULL",
-        [last],
-    )
-    ids, boxes = boxes_of(boxed)
-    db.index_boxes("city_object_history", ids, boxes)
-    db.unindex_boxes("city_object", oids)
-    db.run(f"DELETE FROM city_object WHERE {sql}", values)
 
 
 def _along_hilbert(bounds: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 import psycopg
@@ -12,18 +11,10 @@ from numpy.typing import NDArray
 
 from cim.errors import BusyError, StoreError
 from cim.store.dialect import Bounds, Column, Row, Same
+from cim.store.locations import masked
 from cim.store.tables import INDEXES, TABLES
 
 LOCK = 0x43494D  # "CIM": one writer a city at a time
-
-
-def masked(url: str) -> str:
-    """`url` without its password, for messages and logs."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
 
 
 class PostGIS:

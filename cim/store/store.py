@@ -1,12 +1,9 @@
 """The store of one city: opened by folder or URL, read from many processes, written by one."""
 
-import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -16,12 +13,13 @@ import pandas as pd
 import shapely
 
 from cim import geodesy
-from cim.errors import ConflictError, NotFoundError, StoreError
+from cim.errors import StoreError
 from cim.model import CityModel, Coverage, Mesh, access_rank
 from cim.schema import CLASS_BY_CODE, CLASSES, city_class
 from cim.store import checking, describing, reading, undoing, writing
 from cim.store.dialect import Bounds, Dialect
-from cim.store.postgis import PostGIS, masked
+from cim.store.locations import folder_of, is_url, masked
+from cim.store.postgis import PostGIS
 from cim.store.reading import Moment, ObjectRows, Question
 from cim.store.sqlite import SQLite
 from cim.store.tables import FORMAT, RANKS
@@ -50,14 +48,25 @@ class Store:
 
     def __init__(self, location: str, *, wait: float = 30.0) -> None:
         self.location = masked(location)
-        self.folder = _folder(location)
+        self.folder = folder_of(location)
         self._db: Dialect = (
             PostGIS(location, wait=wait)
-            if _is_url(location)
+            if is_url(location)
             else SQLite(self.folder / DATABASE, wait=wait)
         )
         if self._db.has_tables():
             self._read_meta()
+
+    @property
+    def exists(self) -> bool:
+        """Whether a city has been made there."""
+        return self._db.has_tables()
+
+    def initialise(self, *, crs: str, name: str, height_datum: str) -> None:
+        """Make the tables of an empty city; see `opening.create_city`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        writing.create(self._db, {"crs": crs, "name": name, "height_datum": height_datum})
+        self._read_meta()
 
     def _read_meta(self) -> None:
         meta: dict[str, str] = dict(self._db.run("SELECT key, value FROM meta"))
@@ -380,70 +389,3 @@ class Store:
 
 def _known_classes(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(city_class(name).name for name in names)
-
-
-def _is_url(location: str) -> bool:
-    return location.startswith(("postgresql://", "postgres://"))
-
-
-def _folder(location: str) -> Path:
-    """Where the city keeps files: the folder itself, or one for each database under CIM_DATA."""
-    if not _is_url(location):
-        return Path(location)
-    root = os.environ.get("CIM_DATA") or Path.home() / ".local" / "share" / "cim"
-    digest = hashlib.sha256(masked(location).encode()).hexdigest()[:12]
-    return Path(root) / digest
-
-
-def create_city(location: str, crs: str, *, name: str = "", height_datum: str = "") -> Store:
-    """Make an empty city in a folder or a database.
-
-    Raises
-    ------
-    SourceError
-        If `crs` is not a projected system in metres.
-    ConflictError
-        If there is a city already.
-    StoreError
-        If it cannot be written there.
-
-    """
-    located = geodesy.authority(geodesy.check_city_crs(crs))
-    if not _is_url(location):
-        folder = Path(location)
-        if (folder / DATABASE).exists():
-            raise ConflictError("there is a city already", where=str(folder))
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"cannot make the folder: {error}", where=str(folder)) from error
-    store = Store(location)
-    store.folder.mkdir(parents=True, exist_ok=True)
-    title = name or Path(location.rstrip("/")).name
-    writing.create(store._db, {"crs": located, "name": title, "height_datum": height_datum})
-    store._read_meta()
-    return store
-
-
-def open_city(location: str, *, wait: float = 30.0) -> Store:
-    """The city in that folder or database.
-
-    Raises
-    ------
-    NotFoundError
-        If there is none.
-    StoreError
-        If it is damaged, or written by a newer version.
-
-    """
-    if not _is_url(location) and not (Path(location) / DATABASE).exists():
-        raise NotFoundError(
-            f"no city in {location!r}", hint=f"make one: cim init {location} --crs EPSG:4547"
-        )
-    store = Store(location, wait=wait)
-    if not hasattr(store, "crs"):
-        store.close()
-        raise NotFoundError(
-            f"no city in {store.location!r}", hint="make one with `cim init … --crs EPSG:…`"
-        )
-    return store

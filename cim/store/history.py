@@ -1,0 +1,31 @@
+"""Superseded and ended versions: where they go, and how they get there."""
+
+from collections.abc import Sequence
+
+from cim.store.boxes import boxes_of
+from cim.store.dialect import Dialect
+from cim.store.tables import OBJECT_FIELDS
+
+_HISTORY = tuple(name for name in OBJECT_FIELDS if name != "oid")
+
+
+def close(db: Dialect, oids: Sequence[int], load_id: int) -> None:
+    """Move the current versions of these objects to history."""
+    sql, values = db.among("oid", oids)
+    fields = ", ".join(_HISTORY)
+    (last,) = db.run("SELECT coalesce(max(hid), 0) FROM city_object_history")[0]
+    db.run(
+        f"INSERT INTO city_object_history (hid, oid, {fields}, closed_by)"
+        f" SELECT CAST(? AS BIGINT) + row_number() OVER (ORDER BY oid), oid, {fields},"
+        f" CAST(? AS INTEGER) FROM city_object WHERE {sql}",
+        [last, load_id, *values],
+    )
+    boxed = db.run(
+        f"SELECT hid, {db.geometry_as_wkb}, class * 8 + rank FROM city_object_history"
+        " WHERE hid > ? AND geometry IS NOT NULL",
+        [last],
+    )
+    ids, boxes = boxes_of(boxed)
+    db.index_boxes("city_object_history", ids, boxes)
+    db.unindex_boxes("city_object", oids)
+    db.run(f"DELETE FROM city_object WHERE {sql}", values)

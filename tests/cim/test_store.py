@@ -1,0 +1,284 @@
+"""The promises of a store, kept by both databases."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+from cities import CRS, GAP, ORIGIN, cube, street, unknown_house, water_main
+from shapely import box
+
+from cim.errors import ConflictError, InputError, NotFoundError, SchemaError
+from cim.model import Batch, Dataset
+from cim.store import Delivery, OpenLoad, Store, create_city, open_city
+
+
+def load(store: Store, *batches: Batch, dataset: str = "houses", **delivery: bool) -> OpenLoad:
+    with store.load(Delivery(Dataset(dataset), f"{dataset}.gpkg", **delivery)) as opened:
+        for batch in batches:
+            opened.put(batch)
+    return opened
+
+
+def raised(batch: Batch, object_id: str, by: float = 1.0) -> Batch:
+    """The batch with one house higher."""
+    higher = batch.objects["height"] + by * (batch.objects["object_id"] == object_id)
+    return Batch(batch.objects.assign(height=higher))
+
+
+def heights(store: Store, **question: object) -> dict[str, float]:
+    objects = store.select(**question).objects  # type: ignore[arg-type]
+    return dict(zip(objects["object_id"], objects["height"], strict=True))
+
+
+@pytest.fixture
+def store(city_location: str) -> Iterator[Store]:
+    with create_city(city_location, CRS, name="街 Street", height_datum="EPSG:5737") as made:
+        yield made
+
+
+def test_what_is_loaded_is_what_is_read(store: Store) -> None:
+    load(store, street())
+    objects = store.select().objects.sort_values("object_id")
+    assert objects["height"].tolist() == [3.0, 6.0, 9.0]
+    assert objects["attributes"].tolist()[1] == {"year": 1991, "owner": "城市"}
+    assert objects["function"].tolist() == ["residential", "retail", "residential"]
+    assert objects["status"].unique().tolist() == ["existing"]
+    assert objects.geometry.area.tolist() == pytest.approx([100.0] * 3)
+    assert objects["dataset"].unique().tolist() == ["houses"]
+    assert store.info().classes == {"Building": 3}
+
+
+def test_unknown_stays_unknown(store: Store) -> None:
+    load(store, unknown_house())
+    house = store.select().objects.iloc[0]
+    assert np.isnan(house["height"])
+    assert house["name"] is None
+    assert house["status"] is None
+    assert house["cim_level"] == 1
+
+
+def test_identical_load_is_a_no_op(store: Store) -> None:
+    first = load(store, street())
+    version = store.version()
+    again = load(store, street())
+    assert (first.counts.new, again.counts.same, again.counts.new) == (3, 3, 0)
+    assert again.id is None
+    assert store.version() == version
+    assert len(store.loads()) == 1
+
+
+def test_changed_object_gets_a_new_version_and_keeps_its_number(store: Store) -> None:
+    load(store, street())
+    number = store.find("b1")
+    opened = load(store, raised(street(), "b1"))
+    assert (opened.counts.changed, opened.counts.same) == (1, 2)
+    assert store.find("b1") == number
+    history = store.describe(number)["history"]
+    assert [each["version"] for each in history] == [1, 2]
+    assert history[0]["recorded_to"] == history[1]["recorded_from"]
+    assert store.info().classes == {"Building": 3}
+
+
+def test_absent_object_is_ended_unless_told_otherwise(store: Store) -> None:
+    load(store, street())
+    kept = load(store, street(2), keep_absent=True)
+    assert kept.counts.ended == 0
+    assert load(store, street(2)).counts.ended == 1
+    assert heights(store) == {"b0": 3.0, "b1": 6.0}
+    with pytest.raises(NotFoundError, match="no object 'b2'"):
+        store.find("b2")
+
+
+def test_object_that_comes_back_goes_on_with_its_history(store: Store) -> None:
+    load(store, street())
+    number = store.find("b2")
+    load(store, street(2))
+    load(store, street(3))
+    assert store.find("b2") == number
+    assert [each["version"] for each in store.describe(number)["history"]] == [1, 2]
+
+
+def test_city_reads_as_of_a_moment(store: Store) -> None:
+    load(store, street())
+    before = datetime.now(UTC)
+    load(store, raised(street(2), "b1"))
+    assert heights(store, at=before) == {"b0": 3.0, "b1": 6.0, "b2": 9.0}
+    assert heights(store) == {"b0": 3.0, "b1": 7.0}
+    assert heights(store, recorded=before) == {"b0": 3.0, "b1": 6.0, "b2": 9.0}
+
+
+def test_valid_time_decides_what_stood_in_a_year(store: Store) -> None:
+    objects = street().objects.assign(
+        valid_from=["1950-01-01", "2020-05-01", None], valid_to=["2015-01-01", None, None]
+    )
+    load(store, Batch(objects))
+    assert sorted(heights(store, at="1960-06-01")) == ["b0", "b2"]
+    assert sorted(heights(store, at="2015-01-01")) == ["b2"]
+    assert sorted(heights(store, at="2021-01-01")) == ["b1", "b2"]
+    bounds = (ORIGIN[0], ORIGIN[1], ORIGIN[0] + 3 * GAP, ORIGIN[1] + 10)
+    rows = store.rows(bounds, ("building",), at="1960-06-01")
+    assert sorted(rows.object_id.tolist()) == ["b0", "b2"]
+
+
+def test_undo_restores_the_state_before(store: Store) -> None:
+    load(store, street())
+    changed = load(store, raised(street(2), "b1"))
+    assert changed.id is not None
+    assert store.undo(changed.id) == {
+        "load": changed.id, "file": "houses.gpkg", "removed": 1, "restored": 2
+    }  # fmt: skip
+    assert heights(store) == {"b0": 3.0, "b1": 6.0, "b2": 9.0}
+    assert store.info().classes == {"Building": 3}
+    assert store.check() == []
+    assert store.loads()[0]["status"] == "undone"
+
+
+def test_undoing_the_first_load_leaves_an_empty_city(store: Store) -> None:
+    opened = load(store, street(), cube(), water_main())
+    assert opened.id is not None
+    store.undo(opened.id)
+    assert store.info().classes == {}
+    assert store.datasets() == []
+    assert store.check() == []
+    with pytest.raises(ConflictError, match="undone already"):
+        store.undo(opened.id)
+
+
+def test_load_that_another_stands_on_cannot_be_undone(store: Store) -> None:
+    first = load(store, street())
+    load(store, raised(street(), "b0"))
+    with pytest.raises(ConflictError, match="load 2 stands on load 1"):
+        store.undo(first.id or 0)
+
+
+def test_failed_load_leaves_nothing(store: Store) -> None:
+    load(store, street())
+    version = store.version()
+    wrong = street(5).objects.assign(status="haunted")
+    with pytest.raises(SchemaError, match="haunted"):
+        load(store, raised(street(), "b0"), Batch(wrong))
+    assert heights(store) == {"b0": 3.0, "b1": 6.0, "b2": 9.0}
+    assert store.version() == version
+    assert store.check() == []
+
+
+def test_dry_run_counts_and_changes_nothing(store: Store) -> None:
+    load(store, street())
+    tried = load(store, raised(street(4), "b1"), dry_run=True)
+    assert (tried.counts.new, tried.counts.changed, tried.counts.same) == (1, 1, 2)
+    assert heights(store) == {"b0": 3.0, "b1": 6.0, "b2": 9.0}
+
+
+def test_second_object_of_the_same_name_is_rejected(store: Store) -> None:
+    twice = pd.concat([street().objects, street(1).objects], ignore_index=True)
+    opened = load(store, Batch(twice))
+    assert opened.counts.new == 3
+    assert [(each.object, each.code) for each in opened.counts.rejected] == [("b0", "duplicate_id")]
+
+
+def test_same_name_in_two_data_sets_must_be_told_apart(store: Store) -> None:
+    load(store, street())
+    load(store, street(1), dataset="survey")
+    with pytest.raises(ConflictError, match="houses/b0, survey/b0"):
+        store.find("b0")
+    assert store.find("survey/b0") != store.find("houses/b0")
+
+
+def test_box_polygon_class_and_filter_narrow_a_selection(store: Store) -> None:
+    load(store, street(), water_main())
+    east, north = ORIGIN
+    area = box(east - 1, north - 1, east + GAP + 1, north + 1)
+    assert sorted(heights(store, area=area, classes=["Building"])) == ["b0", "b1"]
+    assert sorted(heights(store, classes=["Pipe"])) == ["p0", "p1"]
+    assert heights(store, where="height > 5 AND function = 'retail'") == {"b1": 6.0}
+    assert heights(store, where="owner = '城市' AND year >= 1992") == {"b2": 9.0}
+    assert heights(store, where="name LIKE '1%'") == {"b0": 3.0}
+    assert heights(store, where="class IN ('Building') AND status = 'planned'") == {}
+    assert len(heights(store, limit=2)) == 2
+
+
+@pytest.mark.parametrize("text", ["height >", "drop table city_object", "height > 5; --"])
+def test_filter_that_is_none_is_refused(store: Store, text: str) -> None:
+    with pytest.raises(InputError, match="not a filter"):
+        store.select(where=text)
+
+
+def test_values_of_a_filter_are_never_sql(store: Store) -> None:
+    load(store, street())
+    assert heights(store, where="name = 'x) OR (1=1) --'") == {}
+    assert heights(store, where="\"a') OR 1=1 --\" = 'x'") == {}
+
+
+def test_clearance_hides_what_is_above_it(store: Store) -> None:
+    levels = street().objects.assign(access=["public", "sensitive", "secret"])
+    load(store, Batch(levels))
+    assert sorted(heights(store, clearance="internal")) == ["b0"]
+    assert store.info("sensitive").classes == {"Building": 2}
+    assert store.search("Street", clearance="public") == store.search("1 East", clearance="public")
+    secret = store.find("b2")
+    with pytest.raises(NotFoundError):
+        store.describe(secret, clearance="internal")
+    bounds = (ORIGIN[0], ORIGIN[1], ORIGIN[0] + 3 * GAP, ORIGIN[1] + 10)
+    assert store.rows(bounds, ("building",), clearance="public").object_id.tolist() == ["b0"]
+
+
+def test_meshes_networks_and_family_come_back(store: Store) -> None:
+    load(store, cube(), water_main())
+    (mesh,) = store.meshes([store.find("c0")])[store.find("c0")]
+    given = cube().meshes[0]
+    assert mesh.vertices == pytest.approx(given.vertices, abs=1e-4)
+    assert mesh.indices.tolist() == given.indices.tolist()
+    assert [part["type"] for part in mesh.parts] == ["GroundSurface", "RoofSurface", "WallSurface"]
+    city = store.select()
+    assert city.edges.sort_index()["start_node"].tolist() == ["n0", "n1"]
+    assert sorted(city.nodes["object_id"]) == ["m0", "m1", "m2"]
+    assert store.describe(store.find("p1"))["network"][0]["end_node"] == "n2"
+
+
+def test_parents_and_children_are_found_without_loops(store: Store) -> None:
+    family = street().objects.assign(parent_id=["b1", "b2", "b1"])
+    load(store, Batch(family))
+    told = store.describe(store.find("b0"))
+    assert [each["object_id"] for each in told["parents"]] == ["b1", "b2"]
+    assert store.describe(store.find("b1"))["children_count"] == 2
+
+
+def test_search_puts_identifiers_before_names(store: Store) -> None:
+    objects = street().objects.assign(name=["b1 Hall", "Tower", "大相国寺"])
+    load(store, Batch(objects))
+    assert [each["object_id"] for each in store.search("b1")] == ["b1", "b0"]
+    assert [each["object_id"] for each in store.search("相国")] == ["b2"]
+    assert store.search("100%") == []
+    assert store.search("tower")[0]["position"] == pytest.approx([114.339, 34.796], abs=0.01)
+
+
+def test_provenance_names_data_set_load_and_person(store: Store) -> None:
+    source = Dataset("houses", uri="file:///x/houses.gpkg", sha256="ab", crs="EPSG:4490")
+    with store.load(Delivery(source, "houses.gpkg")) as opened:
+        opened.put(street())
+    told = store.describe(store.find("b0"))["provenance"]
+    assert (told["uri"], told["sha256"], told["crs"]) == (source.uri, "ab", "EPSG:4490")
+    assert (told["load"], told["file"]) == (opened.id, "houses.gpkg")
+
+
+def test_city_is_not_made_twice_nor_opened_where_there_is_none(
+    store: Store, city_location: str
+) -> None:
+    with pytest.raises(ConflictError, match="a city already"):
+        create_city(city_location, CRS)
+    with open_city(city_location) as other:
+        assert (other.name, other.crs_name) == ("街 Street", CRS)
+
+
+def test_every_change_raises_the_version(store: Store) -> None:
+    seen = [store.version()]
+    for work in (
+        lambda: load(store, street()),
+        lambda: load(store, raised(street(), "b0")),
+        lambda: store.undo(2),
+    ):
+        work()
+        seen.append(store.version())
+    assert seen == sorted(set(seen))
