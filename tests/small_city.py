@@ -23,7 +23,7 @@ def put(location: str, dataset: str, *batches: Batch) -> None:
 
 
 def houses() -> Batch:
-    """Four houses: an internal one, a public one with an evil name, a sensitive and a secret one."""
+    """Four houses: internal, public with an evil name, sensitive, secret."""
     batch = cities.street(4)
     batch.objects["access"] = ["internal", "public", "sensitive", "secret"]
     batch.objects.loc[1, "name"] = EVIL

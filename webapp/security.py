@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
+from cim.errors import ParamError
 from webapp.cache import WORTH_PACKING
 from webapp.city import served
 from webapp.errors import ForbiddenError, problem
@@ -52,6 +53,7 @@ def install(app: Flask) -> None:
     """`app` refuses what comes from elsewhere and sets the headers on every answer."""
     app.before_request(_check_host)
     app.before_request(_check_origin)
+    app.before_request(_check_text)
     app.after_request(_pack)
     app.after_request(_set_headers)
 
@@ -90,6 +92,13 @@ def _check_origin() -> None:
     foreign = origin is not None and urlsplit(origin).netloc != request.host
     if foreign or site not in {"", "none", "same-origin"}:
         raise ForbiddenError("that came from another site", hint="use the city's own page")
+
+
+def _check_text() -> None:
+    """No NUL: to a database it ends a text early, to a file system a name."""
+    texts = [request.path, *request.args, *(each for _, each in request.args.items(multi=True))]
+    if any("\x00" in each for each in texts):
+        raise ParamError("a NUL character is in it", where="address")
 
 
 def _pack(answer: Response) -> Response:

@@ -3,21 +3,18 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
-import click
-import cities
 import geopandas as gpd
 import pytest
 from click.testing import CliRunner, Result
 from served import cim
-from urllib.request import urlopen
 
-from cim.errors import SourceError
 from cim.store import open_city
 from webapp.cli import COMMANDS, main
 
@@ -55,13 +52,14 @@ class TestHelp:
         assert f"cim {name} " in text.partition("Examples:")[2] + " "
 
     def test_is_quick(self) -> None:
-        best = min(self.seconds() for _ in range(3))
-        assert best < 0.5
+        assert min(self.seconds() for _ in range(3)) < 0.5
 
     def seconds(self) -> float:
-        before = time.perf_counter()
+        """Processor time, so that a busy machine does not count."""
+        before = os.times()
         subprocess.run([sys.executable, "-m", "webapp", "--help"], check=True, capture_output=True)
-        return time.perf_counter() - before
+        after = os.times()
+        return (after[2] - before[2]) + (after[3] - before[3])
 
     def test_mistyped_command_names_the_closest(self) -> None:
         assert "did you mean 'load'" in run("laod", code=2).stderr
@@ -72,7 +70,9 @@ class TestHelp:
 
 class TestInit:
     def test_makes_an_empty_city(self, tmp_path: Path) -> None:
-        made = answer("init", tmp_path / "a.city", "--crs", "EPSG:4547", "--height-datum", "EPSG:5737")
+        made = answer(
+            "init", tmp_path / "a.city", "--crs", "EPSG:4547", "--height-datum", "EPSG:5737"
+        )
         assert (made["crs"], made["height_datum"], made["version"]) == ("EPSG:4547", "EPSG:5737", 0)
 
     def test_refuses_degrees(self, tmp_path: Path) -> None:
@@ -88,9 +88,7 @@ class TestInfo:
         assert found["classes"] == {"Building": 5, "Pipe": 2, "Manhole": 3}
         assert found["objects"] == 10
         assert [each["dataset"] for each in found["datasets"]] == ["houses", "pipes"]
-        west, south, east, north = found["bbox"]
-        assert west < 114.34 < east
-        assert south < 34.797 < north
+        assert found["bbox"] == pytest.approx([114.33874, 34.7958, 114.33951, 34.79687], abs=1e-4)
         assert found["version"] == 2
 
     def test_says_the_same_to_people(self, city: str) -> None:
@@ -287,7 +285,11 @@ class TestLocation:
 
     @pytest.mark.parametrize(
         "url",
-        ["postgresql://u:ge@heim@127.0.0.1/x", "postgresql://u:ge#heim@127.0.0.1/x", "mysql://u:geheim@h/x"],
+        [
+            "postgresql://u:ge@heim@127.0.0.1/x",
+            "postgresql://u:ge#heim@127.0.0.1/x",
+            "mysql://u:geheim@h/x",
+        ],
     )
     def test_url_that_can_be_misread_is_wrong_usage_and_not_repeated(self, url: str) -> None:
         result = run("info", url, code=2)
@@ -330,8 +332,6 @@ class TestAnotherProcess:
         assert (process.returncode, errors) == (0, "")
 
     def test_refuses_a_port_that_is_taken(self, city: str) -> None:
-        import socket
-
         with socket.socket() as other:
             other.bind(("127.0.0.1", 0))
             other.listen()

@@ -30,7 +30,8 @@ class TestListening:
 class TestHeaders:
     @pytest.mark.parametrize("path", PAGES)
     def test_every_answer_has_a_strict_policy(self, client: FlaskClient, path: str) -> None:
-        headers = client.get(path).headers
+        with client.get(path) as answer:
+            headers = answer.headers
         policy = dict(
             each.strip().split(" ", 1) for each in headers["Content-Security-Policy"].split(";")
         )
@@ -53,14 +54,15 @@ class TestHeaders:
 
 class TestHosts:
     @pytest.mark.parametrize(
-        "host", ["localhost", "localhost:8000", "127.0.0.1:8000", "[::1]:8000", "127.8.9.1", "LOCALHOST."]
+        "host",
+        ["localhost", "localhost:8000", "127.0.0.1:8000", "[::1]:8000", "127.8.9.1", "LOCALHOST."],
     )
     def test_loopback_is_served(self, client: FlaskClient, host: str) -> None:
         assert client.get("/healthz", headers={"Host": host}).status_code == 200
 
     @pytest.mark.parametrize(
-        "host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "10.1.2.3", "[fe80::1]",
-                 "localhost.evil.example", "127.0.0.1@evil.example"]
+        "host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "10.1.2.3",
+                 "[fe80::1]", "localhost.evil.example", "127.0.0.1@evil.example"]
     )  # fmt: skip
     def test_another_name_is_misdirected(self, client: FlaskClient, host: str) -> None:
         answer = client.get("/api/features", headers={"Host": host})
@@ -91,7 +93,12 @@ class TestOrigins:
 
     @pytest.mark.parametrize(
         "headers",
-        [{}, {"Origin": "http://localhost"}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}],
+        [
+            {},
+            {"Origin": "http://localhost"},
+            {"Sec-Fetch-Site": "same-origin"},
+            {"Sec-Fetch-Site": "none"},
+        ],
     )
     def test_own_page_and_programs_do(self, client: FlaskClient, headers: dict[str, str]) -> None:
         assert client.post("/api/loads/2/undo", headers=headers).status_code == 200
@@ -119,7 +126,7 @@ class TestQueries:
             answer = client.get("/api/features", query_string={name: text})
             assert answer.status_code in {400, 422}, (name, answer.text)
         found = client.get("/api/search", query_string={"q": text})
-        assert found.get_json()["hits"] == []
+        assert found.status_code == 400 or found.get_json()["hits"] == []
         assert client.get("/api/city").get_json()["classes"] == before
         with open_city(city) as store:
             assert store.check() == []
@@ -142,7 +149,9 @@ class TestText:
         source = Path(webapp.__file__).parent / "frontend" / "src"
         for path in source.rglob("*.ts"):
             text = path.read_text(encoding="utf-8")
-            found = re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", text)
+            found = re.search(
+                r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", text
+            )
             assert found is None, path
 
 
@@ -159,20 +168,25 @@ class TestSecrets:
         assert "***" in redact(text)
 
     def test_text_without_secrets_stays(self) -> None:
-        for text in ("a@b.org", "postgresql://u@h:5432/x", "12:30 at 5@x", "http://127.0.0.1:8000/a"):
+        for text in (
+            "a@b.org",
+            "postgresql://u@h:5432/x",
+            "12:30 at 5@x",
+            "http://127.0.0.1:8000/a",
+        ):
             assert redact(text) == text
 
     def test_are_masked_however_deep(self) -> None:
         assert "geh3im" not in str(redacted({"a": [{"b": (self.URL, 1, None)}]}))
 
-    def test_are_masked_in_the_log_and_its_tracebacks(self, caplog: pytest.LogCaptureFixture) -> None:
-        try:
-            raise RuntimeError(self.URL)
-        except RuntimeError as error:
-            record = logging.LogRecord(
-                "cim", logging.ERROR, __file__, 1, "at %s", (self.URL,),
-                (type(error), error, error.__traceback__),
-            )  # fmt: skip
+    def test_are_masked_in_the_log_and_its_tracebacks(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with pytest.raises(RuntimeError) as caught:
+            open_badly(self.URL)
+        record = logging.LogRecord(
+            "cim", logging.ERROR, __file__, 1, "at %s", (self.URL,), caught._excinfo
+        )
         line = RedactingFormatter("%(message)s").format(record)
         assert "RuntimeError" in line
         assert "geh3im" not in line
@@ -190,6 +204,11 @@ class TestSecrets:
             Store, "datasets", lambda _: [{"dataset": "a", "uri": "file:///home/li/a.shp"}]
         )
         assert client.get("/api/datasets").get_json() == [{"dataset": "a", "uri": "file:a.shp"}]
+
+
+def open_badly(url: str) -> None:
+    """Fail with the address in the message, as a driver may."""
+    raise RuntimeError(url)
 
 
 def test_static_files_do_not_leave_their_folder(client: FlaskClient) -> None:

@@ -9,6 +9,7 @@ from cim.store import create_city, open_city
 from webapp.cli.location import city_argument
 from webapp.cli.output import Command, Refusal, emit, fields, say, table
 
+
 @click.command(
     cls=Command,
     examples=(
