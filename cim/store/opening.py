@@ -32,7 +32,11 @@ def create_city(location: str, crs: str, *, name: str = "", height_datum: str = 
             raise StoreError(f"cannot make the folder: {error}", where=str(folder)) from error
     store = Store(location)
     title = name or Path(location.rstrip("/")).name
-    store.initialise(crs=located, name=title, height_datum=height_datum)
+    try:
+        store.initialise(crs=located, name=title, height_datum=height_datum)
+    except BaseException:
+        store.close()
+        raise
     return store
 
 

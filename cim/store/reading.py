@@ -190,7 +190,7 @@ def tile_rows(db: Dialect, question: Question, city_crs: str) -> ObjectRows:
     )
 
 
-def _objects(values: Sequence[Any]) -> NDArray[np.object_]:
+def _objects(values: Any) -> NDArray[np.object_]:
     array = np.empty(len(values), object)
     array[:] = values
     return array
@@ -207,18 +207,25 @@ def model_table(
         "lod", "valid_from", "valid_to", "access", "cim_level", "version", "load",
         "attributes",
     ]  # fmt: skip
-    table = pd.DataFrame.from_records(rows, columns=names)
-    geometry = shapely.from_wkb(_objects(table["geometry"].tolist()))
-    table["geometry"] = geometry
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    table = pd.DataFrame(  # as objects: pandas would make NaN of unknown texts
+        {
+            name: pd.Series(_objects(each), dtype=object)
+            for name, each in zip(names, columns, strict=True)
+        }
+    )
+    table["geometry"] = shapely.from_wkb(_objects(table["geometry"].tolist()))
     table["dataset"] = [datasets.get(each, "") for each in table["dataset"]]
     table["class"] = [CLASS_BY_CODE[code].name for code in table["class"]]
-    table["status"] = [None if pd.isna(code) else STATUSES[int(code)] for code in table["status"]]
+    table["status"] = [None if code is None else STATUSES[code] for code in table["status"]]
     table["access"] = [ACCESS_LEVELS[code] for code in table["access"]]
     table["attributes"] = [orjson.loads(text) if text else {} for text in table["attributes"]]
     recorded: dict[int, str] = dict(db.run("SELECT id, recorded FROM load"))
     table["recorded_from"] = [recorded.get(each) for each in table["load"]]
     for name in ("height", "ground_height", "storeys_above_ground", "storeys_below_ground"):
         table[name] = table[name].astype("float64")
+    for name in ("cim_level", "version", "load"):
+        table[name] = table[name].astype("int64")
     frame = gpd.GeoDataFrame(table.set_index("oid"), geometry="geometry", crs=crs)
     needed = filters.exact(question.where, geodesy.authority(crs)) if question.where else None
     if needed is not None:

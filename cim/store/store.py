@@ -54,8 +54,12 @@ class Store:
             if is_url(location)
             else SQLite(self.folder / DATABASE, wait=wait)
         )
-        if self._db.has_tables():
-            self._read_meta()
+        try:
+            if self._db.has_tables():
+                self._read_meta()
+        except BaseException:
+            self._db.close()
+            raise
 
     @property
     def exists(self) -> bool:
