@@ -46,7 +46,7 @@ export class App {
     });
     const events = {
       select: (oid: number) => void this.select(oid, true),
-      fly: (object: CityObject) => this.flyTo(object),
+      fly: (object: CityObject) => void this.flyTo(object),
       close: () => void this.select(null),
     };
     this.object = new ObjectPanel(part("object"), events, className);
@@ -92,23 +92,38 @@ export class App {
     this.status.showCity(city);
     this.failures = 0;
     this.status.showErrors(0);
-    if (!this.map) this.startMap(this.state.camera ?? homeCamera(this.scene));
+    const camera = this.map?.camera ?? this.state.camera ?? homeCamera(this.scene);
+    this.scene.groundLevel = await this.scene.groundAt(camera.longitude, camera.latitude);
+    if (!this.map) this.startMap(camera, this.scene.groundLevel);
     this.layers.render(this.scene, this.state);
     this.draw();
   }
 
-  private startMap(camera: Camera): void {
+  private startMap(camera: Camera, ground: number): void {
     const canvas = document.createElement("canvas");
     if (!canvas.getContext("webgl2")) return this.withoutMap();
-    this.map = new CityMap(part("map"), camera, {
+    this.map = new CityMap(part("map"), camera, ground, {
       moved: (moved) => this.moved(moved),
       clicked: (picked) => this.clicked(picked),
       hovered: (x, y) => this.hovered(x, y),
       failed: (error) => console.warn(error.message),
+      heightAt: (longitude, latitude) => this.groundUnder(longitude, latitude),
+      pickGround: (place, zoom, tolerance) => this.scene?.shapeAt(place, zoom, tolerance, this.state) ?? null,
     });
     this.map.onLost(() => this.status.note(t("map.lost"), false));
     this.moved(camera);
-    this.map.followGround((longitude, latitude) => this.scene?.heights?.at(longitude, latitude) ?? null);
+    this.map.followGround();
+  }
+
+  private groundUnder(longitude: number, latitude: number): number | null {
+    const { scene } = this;
+    if (!scene) return null;
+    const height = scene.heights ? scene.heights.at(longitude, latitude) : scene.flatHeight;
+    if (height !== null && Math.abs(height - scene.groundLevel) > 80) {
+      scene.groundLevel = height;
+      this.draw();
+    }
+    return height;
   }
 
   private withoutMap(): void {
@@ -125,8 +140,9 @@ export class App {
       style: null,
       attempt: this.attempt,
       onTileError: (error) => this.tileFailed(error),
+      onMesh: (mesh) => mesh && this.scene?.learnGround(mesh.bases) && setTimeout(() => this.draw()),
     };
-    this.map.draw(this.scene.layers(this.state, look));
+    this.map.draw(this.scene.layers(this.state, look), this.theme.dark);
     this.status.showLoading(true);
   }
 
@@ -175,11 +191,8 @@ export class App {
   }
 
   private hovered(x: number, y: number): void {
-    if (!this.map) return;
-    const { heights } = this.scene ?? {};
-    const first = this.map.placeAt(x, y, this.map.groundHeight);
-    const height = first && heights ? heights.at(...first) : null;
-    this.status.showPlace(height === null ? first : this.map.placeAt(x, y, height), height);
+    const place = this.map?.groundAt(x, y) ?? null;
+    this.status.showPlace(place, place && (this.scene?.heights?.at(...place) ?? null));
   }
 
   private async select(oid: number | null, fly = false): Promise<void> {
@@ -191,22 +204,21 @@ export class App {
     document.body.classList.toggle("has-object", oid !== null);
     if (oid === null) return this.object.hide();
     const object = await this.object.show(oid);
-    if (fly && object) this.flyTo(object);
+    if (fly && object) await this.flyTo(object);
   }
 
   private goTo(hit: Hit): void {
     void this.select(hit.oid, true);
-    if (hit.position) this.flyTo({ position: [...hit.position, 0], bbox: null });
   }
 
   /** Flies so that the object fills a good part of the map. */
-  flyTo(target: Pick<CityObject, "position" | "bbox">): void {
+  async flyTo(target: Pick<CityObject, "position" | "bbox">): Promise<void> {
     if (!target.position || !this.map) return;
     const [longitude, latitude, z] = target.position;
     const span = target.bbox ? Math.max(target.bbox[2] - target.bbox[0], target.bbox[3] - target.bbox[1]) : 0;
     const zoom = Math.min(Math.max(Math.log2(360 / Math.max(span, 1e-5)) - 1.8, 12), 17.6);
-    const height = this.scene?.heights?.at(longitude, latitude) ?? z ?? 0;
     const pitch = Math.min(Math.max(this.map.camera.pitch, 45), 60);
+    const height = this.scene?.heights ? await this.scene.groundAt(longitude, latitude) : z;
     this.map.go({ longitude, latitude, zoom, pitch }, FLY_MS, height);
   }
 
@@ -224,6 +236,7 @@ export class App {
   }
 
   private showReadiness(): void {
+    this.map?.label();
     if (this.map) this.status.showLoading(!this.ready);
   }
 

@@ -13,7 +13,7 @@ export function language(): Language {
 
 export function setLanguage(chosen: Language): void {
   current = chosen;
-  document.documentElement.lang = chosen === "zh" ? "zh-CN" : "en";
+  document.documentElement.lang = chosen;
   document.body.dataset.lang = chosen;
 }
 
@@ -36,7 +36,7 @@ const LOCALES: Record<Language, string> = { en: "en-GB", zh: "zh-CN" };
 
 /** A number with at most `digits` places, as people of the page's language write it. */
 export function number(value: number, digits = 2): string {
-  return new Intl.NumberFormat(LOCALES[current], { maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(LOCALES[current], { maximumFractionDigits: digits, useGrouping: "min2" }).format(value);
 }
 
 /** A date or a moment given in ISO 8601; text that is neither is returned as it is. */

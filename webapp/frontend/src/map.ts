@@ -1,4 +1,7 @@
 import { Deck, FlyToInterpolator, LinearInterpolator, MapView, type Layer, type PickingInfo } from "@deck.gl/core";
+import { fitting, labelLayer } from "./layers/label-board";
+import type { Label } from "./layers/labels";
+import { CimVectorLayer } from "./layers/vector-layer";
 import type { Camera } from "./state";
 
 export interface Picked {
@@ -11,12 +14,17 @@ interface MapEvents {
   clicked: (picked: Picked | null) => void;
   hovered: (x: number, y: number) => void;
   failed: (error: Error) => void;
+  /** Height of the ground at a place, metres; null where it is not known yet. */
+  heightAt: (longitude: number, latitude: number) => number | null;
+  /** What lies on the ground at a place, within `tolerance` metres. */
+  pickGround: (place: [number, number], zoom: number, tolerance: number) => Picked | null;
 }
 
 export const MAX_PITCH = 80;
 export const MAX_PITCH_UNDERGROUND = 125;
 const TURN_MS = 500;
 const REST_MS = 400;
+const PICK_PIXELS = 5;
 
 interface ViewState extends Camera {
   position?: [number, number, number];
@@ -29,14 +37,18 @@ export class CityMap {
   private maxPitch = MAX_PITCH;
   private layers: Layer[] = [];
   private frames = 0;
+  private labels: Label[] = [];
+  private labelKey = "";
+  private dark = false;
   private movedAt = 0;
 
   constructor(
     private readonly container: HTMLElement,
     camera: Camera,
+    ground: number,
     private readonly events: MapEvents,
   ) {
-    this.view = { ...camera, position: [0, 0, 0] };
+    this.view = { ...camera, position: [0, 0, ground] };
     this.deck = new Deck<MapView>({
       parent: container as HTMLDivElement,
       views: new MapView({ id: "map", repeat: false, farZMultiplier: 1.5, nearZMultiplier: 0.05 }),
@@ -71,15 +83,51 @@ export class CityMap {
     return { ...this.camera, position: this.view.position, maxPitch: this.maxPitch, minZoom: 4, maxZoom: 22 };
   }
 
-  draw(layers: Layer[]): void {
+  draw(layers: Layer[], dark: boolean): void {
     this.layers = layers;
-    this.deck.setProps({ layers });
+    this.dark = dark;
+    this.labelKey = "";
+    this.show();
+  }
+
+  private show(): void {
+    const { layers, labels } = this;
+    // an empty text layer would make an empty glyph atlas and never look at it again
+    this.deck.setProps({ layers: labels.length ? [...layers, labelLayer(labels, this.dark)] : layers });
+  }
+
+  /** Writes the names that fit into the present view. */
+  label(): void {
+    const viewport = this.deck.isInitialized ? this.deck.getViewports()[0] : null;
+    if (!viewport) return;
+    const key = this.viewKey();
+    if (key === this.labelKey) return;
+    this.labelKey = key;
+    this.labels = fitting(this.allLabels, viewport);
+    this.show();
+  }
+
+  /** Whether something has arrived that the last frame did not show yet. */
+  private get pending(): boolean {
+    const { layerManager } = this.deck as unknown as { layerManager: { needsUpdate: () => unknown } };
+    return Boolean(layerManager.needsUpdate() || this.deck.needsRedraw({ clearRedrawFlags: false }));
+  }
+
+  private get allLabels(): Label[] {
+    const drawn = this.layers.filter((layer): layer is CimVectorLayer => layer instanceof CimVectorLayer);
+    return drawn.filter((layer) => layer.props.visible && layer.state).flatMap((layer) => layer.labels);
+  }
+
+  /** Changes whenever other names may fit. */
+  private viewKey(): string {
+    return [this.allLabels.length, this.deck.width, this.deck.height, ...Object.values(this.view)].join(" ");
   }
 
   /** Whether every visible layer has all it needs for this view, and it was drawn. */
   get ready(): boolean {
     const { layers } = this;
-    return this.frames > 0 && layers.length > 0 && layers.every((layer) => !layer.props.visible || isLoaded(layer));
+    const loaded = layers.length > 0 && layers.every((layer) => !layer.props.visible || isLoaded(layer));
+    return loaded && this.frames > 0 && !this.pending && this.labelKey !== "" && this.labelKey === this.viewKey();
   }
 
   /** Jumps to a camera, or flies where `duration` (ms) is more than 0. */
@@ -126,28 +174,45 @@ export class CityMap {
   }
 
   /** Keeps the point the camera turns about on the ground, as soon as its height is known. */
-  followGround(heightAt: (longitude: number, latitude: number) => number | null): void {
+  followGround(): void {
     window.setInterval(() => {
-      const height = heightAt(this.view.longitude, this.view.latitude);
+      const height = this.events.heightAt(this.view.longitude, this.view.latitude);
       const quiet = performance.now() - this.movedAt > REST_MS;
-      const metresPerPixel = (78271 * Math.cos((this.view.latitude * Math.PI) / 180)) / 2 ** this.view.zoom;
-      if (height === null || !quiet || Math.abs(height - this.groundHeight) < 20 * metresPerPixel) return;
+      if (height === null || !quiet || Math.abs(height - this.groundHeight) < 20 * this.metresPerPixel) return;
       this.go({}, TURN_MS, height);
     }, REST_MS);
   }
 
+  /** The object under a pixel: a body or a point, else what lies on the ground there. */
   pick(x: number, y: number): Picked | null {
     const info = this.deck.isInitialized ? this.deck.pickObject({ x, y, radius: 2 }) : null;
     const oid = info && oidOf(info);
-    return info && oid ? { oid, layer: info.layer?.id ?? "" } : null;
+    if (info && oid) return { oid, layer: info.layer?.id ?? "" };
+    const place = this.groundAt(x, y);
+    return place && this.events.pickGround(place, this.view.zoom, PICK_PIXELS * this.metresPerPixel);
+  }
+
+  private get metresPerPixel(): number {
+    return (78271.5 * Math.cos((this.view.latitude * Math.PI) / 180)) / 2 ** this.view.zoom;
+  }
+
+  /** The place on the ground under a pixel, null above the horizon. */
+  groundAt(x: number, y: number): [number, number] | null {
+    let place = this.placeAt(x, y, this.groundHeight);
+    for (let i = 0; i < 4 && place; i++) {
+      const height = this.events.heightAt(...place);
+      if (height === null) break;
+      place = this.placeAt(x, y, height) ?? place;
+    }
+    return place;
   }
 
   /** Longitude and latitude under a pixel at a height, null above the horizon. */
-  placeAt(x: number, y: number, height: number): [number, number] | null {
+  private placeAt(x: number, y: number, height: number): [number, number] | null {
     const viewport = this.deck.isInitialized ? this.deck.getViewports()[0] : null;
     if (!viewport) return null;
-    const [longitude, latitude] = viewport.unproject([x, y], { targetZ: height - this.groundHeight });
-    const [, back] = viewport.project([longitude, latitude, height - this.groundHeight]);
+    const [longitude, latitude] = viewport.unproject([x, y], { targetZ: height });
+    const [, back] = viewport.project([longitude, latitude, height]);
     return Number.isFinite(longitude) && Math.abs(back - y) < 2 ? [longitude, latitude] : null;
   }
 }

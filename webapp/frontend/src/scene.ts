@@ -1,13 +1,17 @@
 import { JSONConverter } from "@deck.gl/json";
 import type { Layer } from "@deck.gl/core";
-import { _TerrainExtension as TerrainExtension } from "@deck.gl/extensions";
 import { GeoJsonLayer, PathLayer, PolygonLayer, ScatterplotLayer, SolidPolygonLayer, TextLayer } from "@deck.gl/layers";
 import type { City, LayerInfo, SceneJson } from "./api";
+import type { MeshTile } from "./layers/glb";
 import { Heights } from "./layers/heights";
 import { CimMeshTileLayer } from "./layers/mesh-tile-layer";
 import type { StyleTexture } from "./layers/mesh-layer";
+import { tilePosition } from "./layers/net";
 import { CimTerrainLayer } from "./layers/terrain-tile-layer";
+import type { Drape, DrapeLayer } from "./layers/drape";
 import { CimVectorLayer } from "./layers/vector-layer";
+import { VectorSource } from "./layers/vector-source";
+import type { Picked } from "./map";
 import type { AppState, LayerChoice } from "./state";
 
 type Props = Record<string, unknown>;
@@ -35,6 +39,17 @@ const DRAWN: Record<string, unknown> = {
 /** Layers whose picture goes onto the ground; only where their tiles are is read. */
 const GROUND = ["TerrainLayer", "CimTerrainLayer", "TileLayer", "BitmapLayer", "CimImageryLayer"];
 
+const GREY = [150, 156, 162];
+
+/** The ground's tiles carry what is draped on it: as fine as one may look at it. */
+const FINEST_GROUND = 19;
+
+/** Layers whose objects are named on the map. */
+const LABELLED: Record<string, { fromZoom: number; size: number }> = {
+  roads: { fromZoom: 15, size: 12 },
+  places: { fromZoom: 14, size: 13 },
+};
+
 function describe(type: string): unknown {
   return class extends Described {
     constructor(props: Props & { id: string }) {
@@ -58,11 +73,19 @@ export interface Look {
   /** Grows each time failed tiles shall be asked for again. */
   attempt: number;
   onTileError: (error: Error) => void;
+  /** Told of each tile of objects above the ground. */
+  onMesh: (mesh: MeshTile | null) => void;
 }
 
 /** The scene of one version of the city, drawn anew for each state of the page. */
 export class Scene {
   readonly heights: Heights | null;
+  /** Height of the ground where no terrain says it, metres. */
+  flatHeight = 0;
+  /** Height of the ground where the camera looks, about which tiles are looked for, metres. */
+  groundLevel = 0;
+  private readonly bases: number[] = [];
+  private readonly sources: Map<string, VectorSource>;
   private readonly described: Map<string, Described>;
   private readonly terrain: LayerInfo | null;
 
@@ -78,6 +101,10 @@ export class Scene {
     this.heights = this.terrain
       ? new Heights(this.template(this.terrain, "png"), this.terrain.min_zoom, this.terrain.max_zoom)
       : null;
+    const vector = infos.filter((info) => info.kind === "mvt");
+    this.sources = new Map(
+      vector.map((info) => [info.id, new VectorSource(this.template(info, "mvt"), info.min_zoom, info.max_zoom)]),
+    );
   }
 
   /** What a layer shows now: the city's choice, changed by the reader's. */
@@ -115,9 +142,9 @@ export class Scene {
     return [
       ...make(state.underground ? below : []),
       ground,
-      ...make(flat),
       ...make(state.underground ? [] : below),
       ...make(above),
+      ...make(flat),
       ...extra.map((each) => new (DRAWN[each.type] as LayerClass)(each.props)),
     ];
   }
@@ -127,36 +154,81 @@ export class Scene {
     const image = imagery ? this.template(imagery, "webp") : "";
     const choice = this.terrain ? this.choice(this.terrain, state) : { visible: true, opacity: 1 };
     const imageryMaxZoom = imagery?.max_zoom ?? 0;
+    const drape = this.drape(state, look);
+    const painted = [image, look.dark, drape.selectedOid, ...drape.layers.map((layer) => `${layer.source.template}@${layer.opacity}`)];
     return new CimTerrainLayer({
       id: "ground",
       data: "ground",
       visible: choice.visible,
-      opacity: state.underground ? Math.min(choice.opacity, 0.32) : choice.opacity,
+      opacity: state.underground ? Math.min(choice.opacity, 0.26) : choice.opacity,
       heights: this.heights,
-      flatHeight: this.flatHeight(),
+      flatHeight: this.flatHeight,
       imagery: image,
       imageryMaxZoom,
-      groundColor: look.dark ? [52, 58, 64] : [229, 230, 226],
+      drape,
       writesDepth: !state.underground,
-      operation: "terrain+draw",
       minZoom: 5,
-      maxZoom: Math.max(this.terrain?.max_zoom ?? 13, imageryMaxZoom, 16),
+      maxZoom: FINEST_GROUND,
       zRange: this.zRange(),
       pickable: true,
       onTileError: look.onTileError,
-      updateTriggers: { getTileData: [this.city.version, image, look.attempt] },
+      updateTriggers: { getTileData: [this.city.version, look.attempt, this.flatHeight, painted.join()] },
     } as never);
   }
 
-  /** Height of the ground where no terrain says it, metres. */
-  flatHeight(): number {
-    const given = this.json.initialViewState?.groundHeight;
-    return typeof given === "number" ? given : 0;
+  /** Lines and areas that lie on the ground now, the lowest first. */
+  private drape(state: AppState, look: Look): Drape {
+    const layers = this.infos
+      .filter((info) => info.kind === "mvt" && this.choice(info, state).visible)
+      .map((info): DrapeLayer => {
+        const props = this.described.get(info.id)?.props ?? ({} as Props);
+        return {
+          source: this.sources.get(info.id)!,
+          opacity: this.choice(info, state).opacity,
+          fill: (props.getFillColor ?? GREY) as DrapeLayer["fill"],
+          line: (props.getLineColor ?? GREY) as DrapeLayer["line"],
+          lineWidth: (props.getLineWidth ?? 1) as DrapeLayer["lineWidth"],
+          minPixels: Number(props.lineWidthMinPixels ?? 1),
+        };
+      });
+    const selected = state.selected ?? 0;
+    const isShape = selected > 0 && layers.some((layer) => layer.source.has(selected));
+    return { groundColor: look.dark ? [52, 58, 64] : [229, 230, 226], layers, selectedOid: isShape ? selected : 0 };
+  }
+
+  /** The line or area that lies on the ground at a place, the topmost layer first. */
+  shapeAt(place: [number, number], zoom: number, tolerance: number, state: AppState): Picked | null {
+    const shown = this.infos.filter((info) => info.kind === "mvt" && info.pickable && this.choice(info, state).visible);
+    for (const info of shown.reverse()) {
+      const oid = this.sources.get(info.id)!.at(...place, zoom, tolerance);
+      if (oid) return { oid, layer: info.id };
+    }
+    return null;
   }
 
   private zRange(): [number, number] {
-    const base = this.flatHeight();
-    return [base - 60, base + 400];
+    return [this.groundLevel - 150, this.groundLevel + 500];
+  }
+
+  /** Height of the ground at a place, reading the terrain there; 0 without terrain. */
+  async groundAt(longitude: number, latitude: number): Promise<number> {
+    if (!this.heights) return this.flatHeight;
+    const z = this.heights.maxZoom;
+    const [column, row] = tilePosition(longitude, latitude, z);
+    await this.heights.cover({ x: Math.floor(column), y: Math.floor(row), z }).catch(() => null);
+    return this.heights.at(longitude, latitude) ?? this.flatHeight;
+  }
+
+  /** Learns from objects where a city without terrain has its ground; true if that changed. */
+  learnGround(bases: Float32Array): boolean {
+    if (this.heights || bases.length === 0) return false;
+    this.bases.push(...bases.slice(0, 50));
+    const sorted = this.bases.sort((a, b) => a - b);
+    const level = sorted[Math.floor(sorted.length / 4)];
+    if (Math.abs(level - this.flatHeight) < 2 || this.bases.length > 2000) return false;
+    this.flatHeight = level;
+    this.groundLevel = level;
+    return true;
   }
 
   private layer(info: LayerInfo, state: AppState, look: Look): Layer[] {
@@ -165,7 +237,7 @@ export class Scene {
     const ending = info.kind === "glb" ? "glb" : "mvt";
     const fallback = info.kind === "glb" ? "CimMeshTileLayer" : "CimVectorLayer";
     const LayerOf = DRAWN[described?.type ?? fallback] as LayerClass;
-    const own = info.kind === "glb" ? this.meshProps(info, state, look) : this.vectorProps(look);
+    const own = info.kind === "glb" ? this.meshProps(info, state, look) : this.vectorProps(info);
     return [
       new LayerOf({
         ...described?.props,
@@ -192,17 +264,19 @@ export class Scene {
       zRange: this.zRange(),
       opacity: seenThrough ? Math.min(opacity, 0.3) : opacity,
       writesDepth: !seenThrough && opacity > 0.98,
+      hidesBacks: seenThrough,
+      onTileLoad: (tile: { content: MeshTile | null }) => info.underground || look.onMesh(tile.content),
     };
   }
 
-  private vectorProps(look: Look): Props {
+  private vectorProps(info: LayerInfo): Props {
+    const labels = LABELLED[info.id];
     return {
+      data: this.template(info, "mvt"),
+      source: this.sources.get(info.id),
+      ...(labels && { labelProperty: "name", labelMinZoom: labels.fromZoom, labelSize: labels.size }),
       heights: this.heights,
-      flatHeight: this.flatHeight(),
-      labelColor: look.dark ? [226, 232, 240] : [51, 58, 68],
-      labelHalo: look.dark ? [24, 28, 34] : [255, 255, 255],
-      extensions: [new TerrainExtension()],
-      terrainDrawMode: "drape",
+      flatHeight: this.flatHeight,
     };
   }
 }

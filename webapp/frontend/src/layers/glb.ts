@@ -10,13 +10,15 @@ export interface MeshTile {
   featureIds: Uint32Array;
   /** City object a vertex belongs to. */
   oids: Uint32Array;
+  /** Metres of a vertex above the lowest of its object. */
+  lifts: Float32Array;
+  /** Lowest vertex of every object, metres. */
+  bases: Float32Array;
   indices: Uint32Array;
   /** Object of every row of the property table. */
   featureOids: Uint32Array;
   /** Longitude and latitude of the zero point, degrees. */
   origin: [number, number] | null;
-  /** Lowest and highest vertex, metres. */
-  zRange: [number, number];
   byteLength: number;
 }
 
@@ -256,16 +258,17 @@ function merge(parts: Part[], featureOids: Uint32Array): Omit<MeshTile, "origin"
     corner += part.indices.length;
   }
   const oids = featureIds.map((row) => featureOids[row] ?? 0);
-  const byteLength = vertices * 28 + corners * 4;
-  return { positions, normals, colors, featureIds, oids, indices, featureOids, zRange: heights(positions), byteLength };
+  const bases = lowest(positions, featureIds, featureOids.length);
+  const lifts = new Float32Array(vertices);
+  for (let i = 0; i < vertices; i++) lifts[i] = positions[i * 3 + 2] - bases[featureIds[i]];
+  const byteLength = vertices * 32 + corners * 4;
+  return { positions, normals, colors, featureIds, oids, lifts, bases, indices, featureOids, byteLength };
 }
 
-function heights(positions: Float32Array): [number, number] {
-  let low = Infinity;
-  let high = -Infinity;
-  for (let i = 2; i < positions.length; i += 3) {
-    low = Math.min(low, positions[i]);
-    high = Math.max(high, positions[i]);
+function lowest(positions: Float32Array, featureIds: Uint32Array, features: number): Float32Array {
+  const bases = new Float32Array(Math.max(features, 1)).fill(Infinity);
+  for (let i = 0; i < featureIds.length; i++) {
+    bases[featureIds[i]] = Math.min(bases[featureIds[i]], positions[i * 3 + 2]);
   }
-  return positions.length ? [low, high] : [0, 0];
+  return bases;
 }

@@ -1,16 +1,12 @@
-import type { TileIndex } from "./net";
-
-/** A feature of a vector tile in tile coordinates, 0..1 from the north-west. */
-export interface LabelFeature {
-  properties: Record<string, unknown>;
-  geometry: { type: string; coordinates: unknown };
-}
+import { tileDegrees, type TileIndex } from "./net";
+import type { Feature } from "./vector-source";
 
 export interface Label {
   text: string;
   kind: "point" | "line";
-  /** Longitude and latitude, degrees. */
-  position: [number, number];
+  size: number;
+  /** Longitude and latitude in degrees, height in metres. */
+  position: [number, number, number];
 }
 
 type Point = [number, number];
@@ -20,7 +16,13 @@ const TILE_PIXELS = 512;
 const GAP = 8;
 
 /** Labels of one tile that overlap neither each other nor the tile's edge; a name appears once. */
-export function placeLabels(features: LabelFeature[], index: TileIndex, property: string, size: number): Label[] {
+export function placeLabels(
+  features: Feature[],
+  index: TileIndex,
+  property: string,
+  size: number,
+  height: (place: [number, number]) => number,
+): Label[] {
   const taken: Box[] = [];
   const names = new Set<string>();
   const labels: Label[] = [];
@@ -32,7 +34,8 @@ export function placeLabels(features: LabelFeature[], index: TileIndex, property
     if (anchor.kind === "line" && anchor.weight * TILE_PIXELS < (box[2] - box[0]) * 0.8) continue;
     taken.push(box);
     names.add(text);
-    labels.push({ text, kind: anchor.kind, position: degrees(anchor.at, index) });
+    const place = tileDegrees(anchor.at, index);
+    labels.push({ text, kind: anchor.kind, size, position: [...place, height(place)] });
   }
   return labels;
 }
@@ -44,14 +47,14 @@ interface Anchor {
   weight: number;
 }
 
-function byImportance(features: LabelFeature[]): [LabelFeature, Anchor][] {
+function byImportance(features: Feature[]): [Feature, Anchor][] {
   return features
-    .map((feature): [LabelFeature, Anchor | null] => [feature, anchorOf(feature)])
-    .filter((pair): pair is [LabelFeature, Anchor] => pair[1] !== null)
+    .map((feature): [Feature, Anchor | null] => [feature, anchorOf(feature)])
+    .filter((pair): pair is [Feature, Anchor] => pair[1] !== null)
     .sort((a, b) => b[1].weight - a[1].weight);
 }
 
-function anchorOf({ geometry }: LabelFeature): Anchor | null {
+function anchorOf({ geometry }: Feature): Anchor | null {
   switch (geometry.type) {
     case "Point":
       return { kind: "point", at: geometry.coordinates as Point, weight: 1 };
@@ -99,20 +102,20 @@ function along(line: Point[], lengths: number[], distance: number): Point {
 }
 
 function boxOf([x, y]: Point, text: string, size: number): Box {
-  let width = 0;
-  for (const letter of text) width += letter.codePointAt(0)! > 0x2e80 ? size : size * 0.58;
+  const width = textWidth(text, size);
   const [px, py] = [x * TILE_PIXELS, y * TILE_PIXELS];
   return [px - width / 2 - GAP, py - size - GAP, px + width / 2 + GAP, py + size / 2 + GAP];
+}
+
+/** About how wide a text is, pixels: Chinese characters are square, others about half as wide. */
+export function textWidth(text: string, size: number): number {
+  let width = 0;
+  for (const letter of text) width += letter.codePointAt(0)! > 0x2e80 ? size : size * 0.58;
+  return width;
 }
 
 function fits(box: Box, taken: Box[]): boolean {
   const centre = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
   if (centre.some((value) => value < 0 || value > TILE_PIXELS)) return false;
   return taken.every((other) => box[0] > other[2] || box[2] < other[0] || box[1] > other[3] || box[3] < other[1]);
-}
-
-function degrees([u, v]: Point, { x, y, z }: TileIndex): [number, number] {
-  const size = 2 ** z;
-  const latitude = (Math.atan(Math.sinh(Math.PI * (1 - (2 * (y + v)) / size))) * 180) / Math.PI;
-  return [((x + u) / size) * 360 - 180, latitude];
 }

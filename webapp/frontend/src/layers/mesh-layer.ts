@@ -47,6 +47,7 @@ in vec4 normals;
 in vec4 colors;
 in uint featureIds;
 in uint oids;
+in float lifts;
 uniform sampler2D styleTexture;
 out vec4 vColor;
 
@@ -72,7 +73,9 @@ void main(void) {
 
   float lambert = max(dot(normals.xyz, SUN), 0.0);
   float sky = 0.5 + 0.5 * normals.z;
-  float light = 0.56 + 0.12 * sky + 0.40 * lambert;
+  // walls darken towards the ground, as they do where little sky reaches them
+  float rise = mix(0.84, 1.0, smoothstep(0.0, 14.0, lifts));
+  float light = (0.55 + 0.13 * sky + 0.40 * lambert) * rise;
   vColor = vec4(base.rgb * light, base.a);
   DECKGL_FILTER_COLOR(vColor, geometry);
   if (hidden) gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
@@ -134,6 +137,7 @@ export class CimMeshLayer extends Layer<Required<OwnProps>> {
       colors: device.createBuffer({ data: mesh.colors }),
       featureIds: device.createBuffer({ data: mesh.featureIds }),
       oids: device.createBuffer({ data: mesh.oids }),
+      lifts: device.createBuffer({ data: mesh.lifts }),
     };
     const indexBuffer = device.createBuffer({ usage: 16, indexType: "uint32", data: mesh.indices });
     const model = new Model(device, {
@@ -146,6 +150,7 @@ export class CimMeshLayer extends Layer<Required<OwnProps>> {
         { name: "colors", format: "unorm8x4" },
         { name: "featureIds", format: "uint32" },
         { name: "oids", format: "uint32" },
+        { name: "lifts", format: "float32" },
       ],
       attributes,
       indexBuffer,

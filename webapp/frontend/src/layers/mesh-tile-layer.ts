@@ -9,6 +9,8 @@ export interface CimMeshTileLayerProps {
   style?: StyleTexture | null;
   /** False where the layer is drawn through and must not hide what is behind it. */
   writesDepth?: boolean;
+  /** True where faces that look away are left out, so that glassy bodies stay legible. */
+  hidesBacks?: boolean;
 }
 
 type Props = TileLayerProps<MeshTile | null> & Required<CimMeshTileLayerProps>;
@@ -18,6 +20,7 @@ const defaultProps = {
   selectedOid: 0,
   style: { type: "object", value: null, optional: true },
   writesDepth: true,
+  hidesBacks: false,
   refinementStrategy: "no-overlap",
   maxRequests: 10,
   maxCacheByteSize: 400e6,
@@ -52,6 +55,7 @@ export class CimMeshTileLayer extends TileLayer<MeshTile | null, Required<CimMes
     if (!mesh) return null;
     const [longitude, latitude] = mesh.origin ?? tileCentre(props.tile.index);
     const depthWriteEnabled = props.writesDepth;
+    const cullMode = props.hidesBacks ? "back" : "none";
     return new CimMeshLayer(
       props as never,
       {
@@ -62,7 +66,7 @@ export class CimMeshTileLayer extends TileLayer<MeshTile | null, Required<CimMes
         style: props.style,
         coordinateSystem: "meter-offsets",
         coordinateOrigin: [longitude, latitude, 0],
-        parameters: { ...props.parameters, depthWriteEnabled, cullMode: "none" },
+        parameters: { ...props.parameters, depthWriteEnabled, cullMode },
       } as never,
     );
   }

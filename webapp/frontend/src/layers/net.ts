@@ -48,8 +48,13 @@ export function tileUrl(template: string, { x, y, z }: TileIndex): string {
 
 /** Longitude and latitude of the middle of a tile, degrees. */
 export function tileCentre({ x, y, z }: TileIndex): [number, number] {
+  return tileDegrees([0.5, 0.5], { x, y, z });
+}
+
+/** Longitude and latitude of a place in a tile, given as shares from its north-west, degrees. */
+export function tileDegrees([u, v]: [number, number], { x, y, z }: TileIndex): [number, number] {
   const size = 2 ** z;
-  return [((x + 0.5) / size) * 360 - 180, mercatorLatitude((y + 0.5) / size)];
+  return [((x + u) / size) * 360 - 180, mercatorLatitude((y + v) / size)];
 }
 
 function mercatorLatitude(row: number): number {
@@ -62,4 +67,12 @@ export function tilePosition(longitude: number, latitude: number, z: number): [n
   const angle = (latitude * Math.PI) / 180;
   const row = (1 - Math.asinh(Math.tan(angle)) / Math.PI) / 2;
   return [((longitude + 180) / 360) * size, row * size];
+}
+
+const EQUATOR_M = 40_075_016.7;
+
+/** Width of a tile on the ground through its middle, metres. */
+export function tileWidth(index: TileIndex): number {
+  const [, latitude] = tileCentre(index);
+  return (EQUATOR_M * Math.cos((latitude * Math.PI) / 180)) / 2 ** index.z;
 }

@@ -5,7 +5,10 @@ import type { TerrainMesh } from "./terrain-mesh";
 
 type OwnProps = {
   mesh: TerrainMesh;
-  image: ImageBitmap | null;
+  /** What is seen from above; null is a plain colour. */
+  image: OffscreenCanvas | null;
+  /** Whether the image is a photograph, which has its own light. */
+  isPhotograph?: boolean;
   /** Colour of the ground where there is no image, 0..255. */
   groundColor?: [number, number, number];
 };
@@ -23,6 +26,7 @@ const uniformBlock = `\
 layout(std140) uniform cimTerrainUniforms {
   vec3 groundColor;
   float imageShare;
+  float relief;
 } cimTerrain;
 `;
 
@@ -30,7 +34,7 @@ const cimTerrain = {
   name: "cimTerrain",
   vs: uniformBlock,
   fs: uniformBlock,
-  uniformTypes: { groundColor: "vec3<f32>", imageShare: "f32" },
+  uniformTypes: { groundColor: "vec3<f32>", imageShare: "f32", relief: "f32" },
 } as const;
 
 const vs = `#version 300 es
@@ -40,6 +44,7 @@ in vec4 normals;
 in vec2 texCoords;
 out vec2 vTexCoord;
 out float vLight;
+out float vSkirt;
 
 const vec3 SUN = normalize(vec3(-0.45, 0.6, 0.75));
 
@@ -51,6 +56,7 @@ void main(void) {
   DECKGL_FILTER_GL_POSITION(gl_Position, geometry);
   vTexCoord = texCoords;
   vLight = dot(normalize(normals.xyz), SUN) / SUN.z;
+  vSkirt = normals.w;
   vec4 color = vec4(1.0);
   DECKGL_FILTER_COLOR(color, geometry);
 }
@@ -62,14 +68,16 @@ precision highp float;
 uniform sampler2D imageTexture;
 in vec2 vTexCoord;
 in float vLight;
+in float vSkirt;
 out vec4 fragColor;
 
 void main(void) {
+  // through a translucent ground the skirts would show as walls
+  if (vSkirt > 0.001 && layer.opacity < 0.99) discard;
   geometry.uv = vTexCoord;
   vec4 image = texture(imageTexture, vTexCoord);
-  float share = cimTerrain.imageShare * image.a;
-  vec3 base = mix(cimTerrain.groundColor, image.rgb, share);
-  float shade = mix(clamp(vLight, 0.55, 1.25), 1.0, share * 0.75);
+  vec3 base = mix(cimTerrain.groundColor, image.rgb, cimTerrain.imageShare);
+  float shade = mix(1.0, clamp(vLight, 0.55, 1.25), cimTerrain.relief);
   fragColor = vec4(base * shade, 1.0);
   DECKGL_FILTER_COLOR(fragColor, geometry);
   fragColor.a *= layer.opacity;
@@ -79,6 +87,7 @@ void main(void) {
 const defaultProps = {
   mesh: { type: "object", value: null, compare: false },
   image: { type: "object", value: null, optional: true, compare: false },
+  isPhotograph: false,
   groundColor: { type: "array", value: [226, 228, 224] },
 };
 
@@ -109,7 +118,7 @@ export class TerrainMeshLayer extends Layer<Required<OwnProps>> {
     }
   }
 
-  private upload(image: ImageBitmap | null): Texture {
+  private upload(image: OffscreenCanvas | null): Texture {
     const { device } = this.context;
     if (!image) return device.createTexture({ width: 1, height: 1, data: new Uint8Array(4) });
     const { width, height } = image;
@@ -155,6 +164,7 @@ export class TerrainMeshLayer extends Layer<Required<OwnProps>> {
       cimTerrain: {
         groundColor: this.props.groundColor.map((value) => value / 255),
         imageShare: this.props.image ? 1 : 0,
+        relief: this.props.isPhotograph ? 0.25 : 1,
       },
     });
     model.setBindings({ imageTexture: texture });

@@ -5,6 +5,7 @@ import { tileCentre, type TileIndex } from "./net";
 /** A terrain tile as triangles, metres from the tile's centre. */
 export interface TerrainMesh {
   positions: Float32Array;
+  /** Four signed bytes a vertex; the fourth is more than 0 on the skirt that hides cracks between tiles. */
   normals: Int8Array;
   texCoords: Float32Array;
   indices: Uint32Array;
@@ -101,6 +102,7 @@ function build(n: number, height: HeightAt, metres: MetresAt, width: number): Te
       positions.set([x, y, inside ? z : z - skirt], at * 3);
       texCoords.set([u, v], at * 2);
       normals.set(slope(height, u, v, width, n), at * 4);
+      if (!inside) normals[at * 4 + 3] = 127;
     }
   }
   return { positions, normals, texCoords, indices: triangles(side), zRange: [low, high] };

@@ -1,5 +1,6 @@
 import { TileLayer, type TileLayerProps } from "@deck.gl/geo-layers";
 import type { Layer } from "@deck.gl/core";
+import { paint, type Drape } from "./drape";
 import type { Heights } from "./heights";
 import { fetchTile, tileCentre, tileUrl, type TileIndex } from "./net";
 import { terrainMesh, type TerrainMesh } from "./terrain-mesh";
@@ -7,7 +8,8 @@ import { TerrainMeshLayer } from "./terrain-mesh-layer";
 
 interface GroundTile {
   mesh: TerrainMesh;
-  image: ImageBitmap | null;
+  image: OffscreenCanvas | null;
+  isPhotograph: boolean;
 }
 
 interface OwnProps {
@@ -17,7 +19,8 @@ interface OwnProps {
   /** URL template of the aerial image, empty for none, and its finest zoom. */
   imagery: string;
   imageryMaxZoom: number;
-  groundColor: [number, number, number];
+  /** What is painted onto the ground. */
+  drape: Drape;
   writesDepth: boolean;
 }
 
@@ -26,7 +29,7 @@ const defaultProps = {
   flatHeight: 0,
   imagery: "",
   imageryMaxZoom: 19,
-  groundColor: { type: "array", value: [226, 228, 224], compare: true },
+  drape: { type: "object", value: null, compare: false },
   writesDepth: true,
   refinementStrategy: "no-overlap",
   maxRequests: 10,
@@ -39,15 +42,14 @@ export class CimTerrainLayer extends TileLayer<GroundTile, OwnProps> {
   static override defaultProps = defaultProps as never;
 
   override async getTileData(tile: { index: TileIndex; signal?: AbortSignal }): Promise<GroundTile> {
-    const { heights, flatHeight, imagery, imageryMaxZoom } = this.props;
+    const { heights, flatHeight, imagery, imageryMaxZoom, drape } = this.props;
     const { index, signal } = tile;
-    const wantsImage = imagery !== "" && index.z <= imageryMaxZoom;
-    const [cover, image] = await Promise.all([
+    const [cover, photograph] = await Promise.all([
       heights ? heights.cover(index) : null,
-      wantsImage ? loadImage(tileUrl(imagery, index), signal) : null,
+      imagery ? coverImage(imagery, index, imageryMaxZoom, signal) : null,
     ]);
-    signal?.throwIfAborted();
-    return { mesh: terrainMesh(index, cover, flatHeight), image };
+    const image = await paint(index, drape, photograph, signal);
+    return { mesh: terrainMesh(index, cover, flatHeight), image, isPhotograph: photograph !== null };
   }
 
   override renderSubLayers(given: object): Layer | null {
@@ -62,8 +64,8 @@ export class CimTerrainLayer extends TileLayer<GroundTile, OwnProps> {
         data: [],
         mesh: props.data.mesh,
         image: props.data.image,
-        groundColor: props.groundColor,
-        operation: props.operation,
+        isPhotograph: props.data.isPhotograph,
+        groundColor: props.drape.groundColor,
         coordinateSystem: "meter-offsets",
         coordinateOrigin: [longitude, latitude, 0],
         parameters: { depthWriteEnabled: props.writesDepth, cullMode: "none" },
@@ -72,7 +74,20 @@ export class CimTerrainLayer extends TileLayer<GroundTile, OwnProps> {
   }
 }
 
-async function loadImage(url: string, signal?: AbortSignal): Promise<ImageBitmap | null> {
-  const bytes = await fetchTile(url, signal);
-  return bytes ? createImageBitmap(new Blob([bytes])) : null;
+/** The aerial image of a tile; finer than the images are, a part of the one that covers it. */
+async function coverImage(
+  template: string,
+  index: TileIndex,
+  maxZoom: number,
+  signal?: AbortSignal,
+): Promise<ImageBitmap | null> {
+  const up = Math.max(index.z - maxZoom, 0);
+  const own = { x: index.x >> up, y: index.y >> up, z: index.z - up };
+  const bytes = await fetchTile(tileUrl(template, own), signal);
+  if (!bytes) return null;
+  const whole = await createImageBitmap(new Blob([bytes]));
+  if (up === 0) return whole;
+  const size = whole.width / 2 ** up;
+  const [left, top] = [(index.x - (own.x << up)) * size, (index.y - (own.y << up)) * size];
+  return createImageBitmap(whole, left, top, Math.max(size, 1), Math.max(size, 1));
 }

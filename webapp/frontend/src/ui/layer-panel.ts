@@ -1,6 +1,6 @@
 import type { LayerInfo } from "../api";
 import { el, fill, iconButton } from "../dom";
-import { known, number, t, titled } from "../i18n";
+import { number, t, titled } from "../i18n";
 import type { Scene } from "../scene";
 import type { AppState, LayerChoice } from "../state";
 
@@ -9,6 +9,29 @@ export interface LayerPanelEvents {
   imagery: (id: string) => void;
   reset: () => void;
 }
+
+const GROUP_ORDER = ["buildings", "utility", "transport", "nature", "places", "ground", "other"] as const;
+type GroupName = (typeof GROUP_ORDER)[number];
+
+/** Under which heading the layers of a theme stand. */
+const GROUPS: Record<string, GroupName> = {
+  building: "buildings",
+  interior: "buildings",
+  element: "buildings",
+  construction: "buildings",
+  utility: "utility",
+  underground: "utility",
+  transportation: "transport",
+  furniture: "transport",
+  land_use: "nature",
+  vegetation: "nature",
+  water: "nature",
+  generic: "places",
+  group: "places",
+  relief: "ground",
+  terrain: "ground",
+  imagery: "ground",
+};
 
 /** The list of layers by group: on or off, opacity, legend; and the image on the ground. */
 export class LayerPanel {
@@ -22,8 +45,8 @@ export class LayerPanel {
   render(scene: Scene, state: AppState): void {
     const focused = document.activeElement?.id;
     const rows = scene.infos.filter((info) => info.kind !== "imagery");
-    const groups = new Map<string, LayerInfo[]>();
-    for (const info of rows) groups.set(info.group, [...(groups.get(info.group) ?? []), info]);
+    const groups = new Map<GroupName, LayerInfo[]>(GROUP_ORDER.map((name) => [name, []]));
+    for (const info of rows) groups.get(GROUPS[info.group] ?? "other")!.push(info);
     const changed = Object.keys(state.layers).length > 0 || state.imagery !== null;
     fill(
       this.root,
@@ -35,18 +58,19 @@ export class LayerPanel {
       ),
       rows.length === 0 && el("p", { class: "empty" }, t("layers.empty")),
       ...[...groups].map(([group, infos]) => this.group(group, infos, scene, state)),
-      this.imagery(scene, state),
     );
     if (focused) document.getElementById(focused)?.focus();
   }
 
-  private group(group: string, infos: LayerInfo[], scene: Scene, state: AppState): HTMLElement {
-    const title = known(`group.${group.toLowerCase()}`, group);
+  private group(group: GroupName, infos: LayerInfo[], scene: Scene, state: AppState): HTMLElement | null {
+    const imagery = group === "ground" ? this.imagery(scene, state) : null;
+    if (infos.length === 0 && !imagery) return null;
     return el(
       "section",
       { class: "layer-group" },
-      el("h3", {}, title),
+      el("h3", {}, t(`group.${group}`)),
       el("ul", {}, ...infos.map((info) => this.row(info, scene.choice(info, state)))),
+      imagery,
     );
   }
 
@@ -125,7 +149,7 @@ export class LayerPanel {
       ...all.map((info) => el("option", { value: info.id, selected: info.id === chosen }, titled(info))),
       el("option", { value: "", selected: chosen === "" }, t("layers.imagery.none")),
     );
-    return el("section", { class: "layer-group" }, el("h3", {}, t("layers.imagery")), select);
+    return el("label", { class: "imagery" }, el("span", {}, t("layers.imagery")), select);
   }
 }
 
