@@ -4,11 +4,10 @@ from pathlib import Path
 
 from flask import Flask
 
-from webapp import errors, security, uploads
+from webapp import errors, security, tiles, uploads
 from webapp.api import api
 from webapp.city import ServedCity, Settings
 from webapp.pages import pages
-from webapp.tiles import tiles
 from webapp.writing import writing
 
 
@@ -24,6 +23,7 @@ def build(settings: Settings) -> Flask:
     app.extensions["cim"] = city
     errors.install(app)
     security.install(app)
-    for part in (pages, api, writing, tiles):
+    for part in (pages, api, writing, tiles.tiles):
         app.register_blueprint(part)
+    tiles.install(app, city)
     return app

@@ -21,16 +21,18 @@ class Encoded:
     media_type: str
     packed: bool
     etag: str
+    version: int
+    """Of the city, as long as which it is true."""
 
     @classmethod
-    def of(cls, body: bytes, media_type: str, *, pack: bool = True) -> "Encoded":
+    def of(cls, body: bytes, media_type: str, version: int, *, pack: bool = True) -> "Encoded":
         """`body`, packed with gzip where it may be and is worth it."""
-        etag = hashlib.blake2b(body, digest_size=12).hexdigest()
+        etag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
         if pack and len(body) >= WORTH_PACKING:
             small = gzip.compress(body, LEVEL, mtime=0)
             if len(small) < 0.95 * len(body):
-                return cls(small, media_type, packed=True, etag=etag)
-        return cls(body, media_type, packed=False, etag=etag)
+                return cls(small, media_type, True, etag, version)
+        return cls(body, media_type, False, etag, version)
 
     @property
     def plain(self) -> bytes:

@@ -7,6 +7,7 @@ own name at this address (host check against DNS rebinding).
 
 import gzip
 import ipaddress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
@@ -59,25 +60,25 @@ def install(app: Flask) -> None:
 
 
 def _check_host() -> Response | None:
-    host = _host_name(request.host)
-    if _allowed(host, served().settings.hosts):
+    if is_allowed(request.host, served().settings.hosts):
         return None
     return problem(
-        421, "Misdirected request", f"this server is not {host[:80]!r}",
+        421, "Misdirected request", f"this server is not {request.host[:80]!r}",
         hint="start it with --allow-host NAME if it should be",
     )  # fmt: skip
 
 
-def _host_name(host: str) -> str:
-    """The name in a Host header, without port, brackets and final dot, in lower case."""
-    return (urlsplit(f"//{host}").hostname or "").removesuffix(".")
-
-
-def _allowed(host: str, hosts: tuple[str, ...]) -> bool:
-    if host == "localhost" or host in {each.lower() for each in hosts}:
+@lru_cache(maxsize=256)
+def is_allowed(host: str, hosts: tuple[str, ...]) -> bool:
+    """Whether a Host header names loopback or one of `hosts`; ``*``: or any numeric address."""
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").removesuffix(".")
+    except ValueError:
+        return False
+    if name == "localhost" or name in {each.lower() for each in hosts}:
         return True
     try:
-        address = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(name)
     except ValueError:
         return False
     return address.is_loopback or "*" in hosts  # a number cannot be rebound

@@ -136,7 +136,7 @@ def text(value: Any) -> str:
         case bool():
             shown = "yes" if value else "no"
         case float():
-            shown = f"{value:g}" if abs(value) < 1e6 else f"{value:,.2f}"
+            shown = f"{value:.10g}"
         case Mapping():
             shown = ", ".join(f"{key} {text(each)}" for key, each in value.items())
         case list() | tuple():

@@ -95,7 +95,8 @@ def _select_and_write(city: str, asked: dict[str, Any], as_json: bool) -> None:
     model = _selected(city, asked, meshes=chosen.meshes)
     body = write(model, output, chosen.name)
     if output is None:
-        click.get_binary_stream("stdout").write(body or b"")
+        sys.stdout.buffer.write(body or b"")
+        sys.stdout.buffer.flush()
         return
     told = {"file": str(output), "format": chosen.name, "objects": len(model.objects)}
     if as_json:
