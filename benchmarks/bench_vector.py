@@ -19,6 +19,9 @@ import pandas as pd
 import pyogrio
 import shapely
 
+from ingest.reader import ReadOptions
+from ingest.vector import VECTOR
+
 REPEATS = 3
 
 
@@ -71,9 +74,6 @@ def bare(path: Path) -> int:
 
 def reader(path: Path) -> int:
     """Objects, read by the program."""
-    from ingest.reader import ReadOptions
-    from ingest.vector import VECTOR
-
     with tempfile.TemporaryDirectory() as work:
         reading = VECTOR.open(path, ReadOptions(id_field="bid"), Path(work))
         return sum(len(batch) for batch in reading)
@@ -89,8 +89,6 @@ def measure(side: str, path: Path) -> tuple[float, float, int]:
 
 def run_one(side: str, path: Path) -> None:
     """One measurement, printed for the parent."""
-    if side == "reader":
-        import ingest.vector  # noqa: F401  importing is not what is measured
     before = time.process_time()
     rows = {"bare": bare, "reader": reader}[side](path)
     spent = time.process_time() - before

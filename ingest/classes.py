@@ -77,6 +77,9 @@ _RULES: Final = (
     ),
     _Rule("<square|<plaza|广场", "Square", "Square", PLACE),
     _Rule("<land_?use|<zoning|<parcel|<plots?|<cadast|用地|地块|宗地", "LandUse", OTHER, PLACE),
+    _Rule(
+        "<trees?(?![a-z])|树", "PlantCover", "SolitaryVegetationObject", "SolitaryVegetationObject"
+    ),
     _Rule("<roads?|<street|<highway|<carriageway|道路|路网|街|公路|中心线", "Road", "Road", PLACE),
     _Rule("<waterways?|航道", "WaterBody", "WaterBody", PLACE),
     _Rule(
@@ -84,9 +87,6 @@ _RULES: Final = (
         "WaterBody",
         "WaterBody",
         PLACE,
-    ),
-    _Rule(
-        "<trees?(?![a-z])|树", "PlantCover", "SolitaryVegetationObject", "SolitaryVegetationObject"
     ),
     _Rule(
         "<parks?(?![a-z])|<green|<forest|<wood|<grass|<vegetation|绿地|绿化|公园|植被|林地|草地",

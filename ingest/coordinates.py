@@ -30,11 +30,15 @@ class Place:
     crs: str = ""
     """``EPSG:4326`` if the names say longitude and latitude."""
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that become the geometry."""
+        return tuple(name for name in (self.x, self.y, self.z, self.shape) if name)
+
     def chunk(self, batch: pa.RecordBatch, numbers: NDArray[np.int64]) -> Chunk:
         """The rows of `batch` as features; unreadable coordinates leave no geometry."""
         geometry, unreadable = self._shapes(batch) if self.shape else self._points(batch)
-        used = {self.x, self.y, self.z, self.shape} - {""}
-        names = [name for name in batch.schema.names if name not in used]
+        names = [name for name in batch.schema.names if name not in self.columns]
         table = pa.RecordBatch.from_arrays([batch[name] for name in names], unique_names(names))
         return Chunk(table, geometry, numbers, unreadable)
 
@@ -78,7 +82,9 @@ class Place:
         """The table as the only layer of its file."""
         kind = "Unknown" if self.shape else "Point"
         source = "format" if self.crs else ""
-        return OpenLayer(path.stem, (path.stem,), kind, self.crs, source, first, chunks, total)
+        return OpenLayer(
+            path.stem, (path.stem,), kind, self.crs, source, first, chunks, total, self.columns
+        )
 
 
 def _from_text(texts: NDArray[np.object_]) -> NDArray[np.object_]:

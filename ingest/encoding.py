@@ -72,9 +72,10 @@ class Encoding:
 def canonical(name: str) -> str:
     """The encoding under a name that Python and GDAL know; ``""`` if nobody does."""
     bare = name.strip().strip("\x00").lower()
-    if bare in _GB or bare.removeprefix("cp").removeprefix("windows-") == "936":
-        return "GB18030"
     bare = re.sub(r"^(?:ansi[ _]?|oem[ _]?|windows-)(?=\d)", "cp", bare)
+    if bare in _GB:
+        return "GB18030"
+    bare = "utf-8" if bare in {"65001", "cp65001"} else bare
     bare = "big5" if bare in {"cp950", "950"} else bare
     bare = f"cp{bare}" if bare.isdigit() and len(bare) in {3, 4} else bare
     bare = re.sub(r"^8859[-_]?", "iso-8859-", bare)

@@ -35,6 +35,8 @@ class OpenLayer:
     chunks: Callable[[], Iterator[Chunk]]
     """All its features, the first ones included."""
     total: int | None = None
+    places: tuple[str, ...] = ()
+    """Fields that became the geometry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def planned_reading(
 
 def _check_fields(layers: Sequence[OpenLayer], options: ReadOptions) -> None:
     names = [name for layer in layers for name in layer.first.table.schema.names]
-    check_given(options.fields, names)
+    check_given(options.fields, [*names, *(name for layer in layers for name in layer.places)])
     if options.id_field and options.id_field not in names:
         raise ParamError(
             f"the file has no field {options.id_field!r}",

@@ -11,6 +11,7 @@ from typing import IO, Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pyarrow import csv as pa_csv
 
 from cim.model import Finding
@@ -22,7 +23,7 @@ from ingest.planned import planned_reading, unique_names
 from ingest.reader import Reader, Reading, ReadOptions, refuse
 
 DELIMITERS: Final = ",;\t|"
-_BLOCK: Final = 8 << 20
+_BLOCK: Final = 4 << 20
 
 
 def open_csv(path: Path, options: ReadOptions, work: Path) -> Reading:  # noqa: ARG001
@@ -176,15 +177,12 @@ class _Rows(Iterator[Chunk]):
         self._log.reject(f"line {row.number}", "wrong_length", reason, row.text)
         return "skip"
 
-    def _numbers(self, count: int) -> Any:
+    def _numbers(self, count: int) -> NDArray[np.int64]:
         """Line numbers of the next `count` good rows."""
-        numbers = np.empty(count, np.int64)
-        bad = set(self._bad)
-        for at in range(count):
-            self._line += 1
-            while self._line in bad:
-                self._line += 1
-            numbers[at] = self._line
+        ahead = self._line + 1 + np.arange(count + len(self._bad), dtype=np.int64)
+        numbers = ahead[~np.isin(ahead, self._bad)][:count]
+        self._line = int(numbers[-1])
+        self._bad = [each for each in self._bad if each > self._line]
         return numbers
 
     def _typed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
