@@ -90,9 +90,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     paths = sorted(each for each in given.folder.rglob("*.ifc*") if "invalid" not in each.parts)
-    print(
-        "file                                     MB  objects  shapes   ours s theirs s ratio  MiB"
-    )
+    heads = ("MB", "objects", "shapes", "ours s", "theirs s", "ratio", "MiB")
+    print(f"{'file':38s}", *heads)
     sums = [0.0, 0.0]
     with tempfile.TemporaryDirectory() as folder:
         for path in paths:
@@ -105,16 +104,12 @@ def main() -> None:
                 (measured(lambda p=path: ours(p)), measured(lambda p=copy: theirs(p)))
                 for _ in range(given.repeats)
             ]
-            (mine, objects, peak), (other, shapes, _) = (
-                min(side) for side in zip(*runs, strict=True)
-            )
+            mine, objects, peak = min(run for run, _ in runs)
+            other, shapes, _ = min(run for _, run in runs)
             sums = [sums[0] + mine, sums[1] + other]
             size = copy.stat().st_size / 1e6
-            print(
-                f"{path.name[:38]:38s} {size:6.2f} {objects:7d} {shapes:7d} {mine:8.3f} {other:8.3f}"
-                f" {mine / other:5.2f} {peak:5d}",
-                flush=True,
-            )
+            times = f"{mine:6.3f} {other:8.3f} {mine / other:5.2f}"
+            print(f"{path.name[:38]:38s} {size:5.2f} {objects:7d} {shapes:6d}", times, peak)
     print(f"sum {sums[0]:.2f} s against {sums[1]:.2f} s: {sums[0] / sums[1]:.2f}")
 
 

@@ -136,7 +136,7 @@ class _Extraction:
             placed.crs_source,
             placed.height_datum,
             step.encoding,
-            f"{self._units.length:g} m" if self._units.length != 1 else "m",
+            self._units.length_name,
             len(products.objects),
             (*products.rejected, *damaged),
             (*self._findings(), *products.findings, *shapes.findings, *placed.findings),

@@ -24,6 +24,14 @@ _PREFIXES = {
     "ATTO": 1e-18,
 }
 _POWERS = {"SQUARE_METRE": 2, "CUBIC_METRE": 3}
+_NAMES = {
+    1.0: "m",
+    0.01: "cm",
+    0.001: "mm",
+    0.3048: "ft",
+    1200 / 3937: "ft (US survey)",
+    0.0254: "in",
+}
 
 MEASURES = {
     "IFCLENGTHMEASURE": "LENGTHUNIT",
@@ -55,6 +63,14 @@ class Units:
             self._scales.setdefault("AREAUNIT", self.length**2)
             self._scales.setdefault("VOLUMEUNIT", self.length**3)
         self._scales.setdefault("PLANEANGLEUNIT", 180 / math.pi)
+
+    @property
+    def length_name(self) -> str:
+        """The unit of length as people call it; empty if the file declares none."""
+        if self.length is None:
+            return ""
+        named = (name for size, name in _NAMES.items() if abs(size / self.length - 1) < 1e-7)
+        return next(named, f"{self.length:g} m")
 
     def _assign(self, assignment: Ref) -> None:
         for unit in self._step.refs(assignment, 0):

@@ -97,7 +97,7 @@ def test_file_with_dangling_references_is_read_as_far_as_it_is_sound() -> None:
 
 
 def test_unit_of_length_is_that_of_the_manifest() -> None:
-    units = {"METRE": "m", "MILLIMETRE": "0.001 m", "ft (US Survey)": "0.304801 m"}
+    units = {"METRE": "m", "MILLIMETRE": "mm", "ft (US Survey)": "ft (US survey)"}
     for name in FILES:
         row = realdata.manifest()[name]
         stated = re.search(r"length unit=([^;]*)", f"{row['expected_facts']};{row['note']}")
