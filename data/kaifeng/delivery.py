@@ -12,7 +12,7 @@ import shapely
 
 from kaifeng import bim, files, scenes, totals
 from kaifeng.blocks import Site, land_use
-from kaifeng.district import District, level_of, make_district, roads_of, scenery_of
+from kaifeng.district import District, junctions_of, level_of, make_district, roads_of, scenery_of
 from kaifeng.frame import CRS, HEIGHT_DATUM, ZONE_OFFSET, ZONED_CRS
 from kaifeng.landmarks import write_city_json
 from kaifeng.surroundings import make_bridges, make_green, make_places, make_sensors
@@ -24,6 +24,13 @@ CITY: Final = {
     "height_datum": HEIGHT_DATUM,
 }
 SCENE_DAYS: Final = (date(2015, 6, 1), date(2025, 6, 1))
+
+_IFC_CLASSES: Final = {
+    "IfcBuilding": "Building", "IfcBuildingStorey": "BuildingStorey", "IfcSpace": "BuildingRoom",
+    "IfcDoor": "Door", "IfcWindow": "Window", "IfcWall": "BuildingConstructiveElement",
+    "IfcSlab": "BuildingConstructiveElement", "IfcRoof": "BuildingConstructiveElement",
+}  # fmt: skip
+"""What becomes an object of the city, and of which class."""
 
 _GREEN_DEFECTS: Final = {"rejected": 2, "repaired": 3}
 
@@ -59,11 +66,12 @@ class Delivery:
             {"name": name, "file": file, "title": title, "licence": "CC0-1.0", "options": options}
         )
 
-    def layer(self, name: str, file: str, table: pd.DataFrame, title: str, **options: Any) -> None:
-        """Write a table as a GeoPackage layer called `name`, list it, and count it."""
+    def layer(self, name: str, target: str, table: pd.DataFrame, title: str,
+              **options: Any) -> None:  # fmt: skip
+        """Write a table to ``file.gpkg|layer``, list it under the data set `name`, and count it."""
+        file, _, layer = target.partition("|")
         shown = table.drop(columns="class", errors="ignore") if "class_name" in options else table
-        files.write_layer(self.folder / file, name.replace("-", "_"), shown)
-        layer = name.replace("-", "_")
+        files.write_layer(self.folder / file, layer, shown)
         self.describe(name, file, title, layer=layer, id_field="object_id", **options)
         self.expected[name] = totals.of_table(table, options.get("class_name", ""))
 
@@ -97,7 +105,7 @@ class Delivery:
             ("demolished", district.demolished, "已拆除建筑 Demolished buildings"),
         ):
             shown = _for_geopackage(table)
-            self.layer(name, "planning.gpkg", shown, title, class_name="Building")
+            self.layer(name, f"planning.gpkg|{name}", shown, title, class_name="Building")
 
     def ground_cover(self) -> None:
         """Water, green, land use, wall, bridges and railway."""
@@ -107,9 +115,9 @@ class Delivery:
              for i, each in enumerate(plan.waters, 1)],
             columns=["object_id", "name", "function", "water_level", "geometry"],
         )  # fmt: skip
-        self.layer("water", "town.gpkg", water, "水体 Water", class_name="WaterBody")
+        self.layer("water", "town.gpkg|water", water, "水体 Water", class_name="WaterBody")
         green = make_green(plan, blocks)
-        self.layer("green", "town.gpkg", green, "绿地 Green areas, with defects",
+        self.layer("green", "town.gpkg|green", green, "绿地 Green areas, with defects",
                    class_name="PlantCover")  # fmt: skip
         self.expected["green"] = totals.of_table(green, "PlantCover", **_GREEN_DEFECTS)
         uses = land_use(blocks, plan)
@@ -118,41 +126,48 @@ class Delivery:
              for i, (area, code) in enumerate(uses, 1)],
             columns=["object_id", "name", "function", "code", "geometry"],
         )  # fmt: skip
-        self.layer("land-use", "town.gpkg", land, "土地利用 Land use", class_name="LandUse")
-        self.layer("wall", "town.gpkg", self.district.wall, "城墙 City wall",
+        self.layer(
+            "land-use", "town.gpkg|land_use", land, "土地利用 Land use", class_name="LandUse"
+        )
+        self.layer("wall", "town.gpkg|wall", self.district.wall, "城墙 City wall",
                    class_name="OtherConstruction")  # fmt: skip
         bridges = make_bridges(plan, self.district.streets)
-        self.layer("bridges", "town.gpkg", bridges, "桥梁 Bridges", class_name="Bridge")
+        self.layer("bridges", "town.gpkg|bridges", bridges, "桥梁 Bridges", class_name="Bridge")
         rails = pd.DataFrame(
             [(f"RW{i}", each.name, each.line) for i, each in enumerate(plan.railways, 1)],
             columns=["object_id", "name", "geometry"],
         )
-        self.layer("railway", "town.gpkg", rails, "铁路 Railways", class_name="Railway")
+        self.layer("railway", "town.gpkg|railway", rails, "铁路 Railways", class_name="Railway")
 
     def networks(self) -> None:
         """Streets, pipes and the metro."""
         roads = roads_of(self.district.streets)
-        files.write_gcj_roads(self.folder / "roads.geojson", roads.drop(columns="class"))
-        self.describe(
-            "roads",
-            "roads.geojson",
-            "道路中心线 Street centre lines (GCJ-02)",
-            crs="GCJ-02",
-            class_name="Road",
-            id_field="object_id",
-            network="road",
-        )
-        self.expected["roads"] = totals.of_table(roads, "Road")
+        junctions = junctions_of(self.district.streets)
+        for file, table, kind, title in (
+            ("roads.geojson", roads, "Road", "道路中心线 Street centre lines (GCJ-02)"),
+            (
+                "junctions.geojson",
+                junctions,
+                "GenericLogicalSpace",
+                "道路交叉口 Junctions (GCJ-02)",
+            ),
+        ):
+            files.write_gcj(self.folder / file, table.drop(columns="class"))
+            self.describe("roads", file, title, crs="GCJ-02", class_name=kind,
+                          id_field="object_id", network="road")  # fmt: skip
+        self.expected["roads"] = totals.of_table(pd.concat([roads, junctions]), "")
         pipes, nodes = make_utilities(self.district.streets, self.seed)
-        self.layer(
-            "pipes", "pipes.gpkg", pipes, "地下管线 Pipes and cables", height_datum=HEIGHT_DATUM
-        )
-        self.layer("nodes", "pipes.gpkg", nodes, "管点 Manholes, valves and other nodes",
+        # lines and the nodes they name belong to one data set
+        self.layer("pipes", "pipes.gpkg|pipes", pipes, "地下管线 Pipes and cables",
                    height_datum=HEIGHT_DATUM)  # fmt: skip
+        self.layer("pipes", "pipes.gpkg|nodes", nodes, "管点 Manholes, valves and other nodes",
+                   height_datum=HEIGHT_DATUM)  # fmt: skip
+        self.expected["pipes"] = totals.of_table(pd.concat([pipes, nodes]), "")
         tunnels, stations, stops = make_metro(self.district.streets)
-        self.layer("metro-tunnels", "metro.gpkg", tunnels, "地铁隧道 Metro tunnels (invented)")
-        self.layer("metro-stations", "metro.gpkg", stations, "地铁车站 Metro stations (invented)")
-        self.layer("metro-nodes", "metro.gpkg", stops, "地铁站点 Metro stops (invented)")
+        title = "地铁 Metro (invented)"
+        for layer, table in (("tunnels", tunnels), ("stations", stations), ("stops", stops)):
+            self.layer("metro", f"metro.gpkg|{layer}", table, title, height_datum=HEIGHT_DATUM)
+        self.expected["metro"] = totals.of_table(pd.concat([tunnels, stations, stops]), "")
         self.expected["networks"] = totals.of_networks([roads, pipes, tunnels])
 
     def points(self) -> None:
@@ -209,7 +224,14 @@ class Delivery:
         counts = bim.write_building(self.folder / file, design, site, level)
         outline = bim.footprint(site, design)
         corners = [[round(each, 3) for each in xy] for xy in outline.exterior.coords[:4]]
+        classes = {_IFC_CLASSES[key]: 0 for key in counts if key in _IFC_CLASSES}
+        for key in counts.keys() & _IFC_CLASSES.keys():
+            classes[_IFC_CLASSES[key]] += counts[key]
         self.expected[name] = {
+            "objects": sum(classes.values()),
+            "rejected": 0,
+            "repaired": 0,
+            "classes": dict(sorted(classes.items())),
             "ifc_classes": dict(sorted(counts.items())),
             "spaces_m2": round(bim.floor_area(design), 2),
             "footprint_en": corners,

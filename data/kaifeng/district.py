@@ -1,6 +1,6 @@
 """Puts the district together: from the plan to every table, all in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 from typing import Final
@@ -20,7 +20,9 @@ from kaifeng.streets import LANES, SPEEDS, Streets, make_streets
 from kaifeng.surroundings import make_trees, make_wall
 from kaifeng.terrain import ground
 
-_BEFORE: Final = MappingProxyType({"redevelopment": PATTERNS["slabs"]})
+_BEFORE: Final = MappingProxyType(
+    {"redevelopment": replace(PATTERNS["village"], years=(1952, 1994), pitch=(30.0, 28.0))}
+)
 _AFTER: Final = MappingProxyType(
     {
         "redevelopment": Pattern(
@@ -134,6 +136,21 @@ def roads_of(streets: Streets) -> pd.DataFrame:
             "lanes": [LANES[each] for each in streets.kinds],
             "speed_kph": [SPEEDS[each] for each in streets.kinds],
             "geometry": streets.lines,
+        }
+    )
+
+
+def junctions_of(streets: Streets) -> pd.DataFrame:
+    """The nodes of the street network, as a table of points."""
+    names = [f"N{each:05d}" for each in range(len(streets.xy))]
+    return pd.DataFrame(
+        {
+            "object_id": names,
+            "class": "GenericLogicalSpace",
+            "node_id": names,
+            "function": "junction",
+            "network": "road",
+            "geometry": shapely.points(streets.xy),
         }
     )
 

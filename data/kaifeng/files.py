@@ -72,9 +72,9 @@ def write_csv(path: Path, table: pd.DataFrame, encoding: str) -> None:
     table.to_csv(path, index=False, encoding=encoding, lineterminator="\r\n")
 
 
-def write_gcj_roads(path: Path, roads: pd.DataFrame) -> None:
-    """Write street centre lines as GeoJSON in GCJ-02 that does not say so."""
-    shapes = roads["geometry"].to_numpy()
+def write_gcj(path: Path, table: pd.DataFrame) -> None:
+    """Write GeoJSON whose coordinates are GCJ-02, which the file does not say."""
+    shapes = table["geometry"].to_numpy()
     shifted = shapely.transform(shapes, lambda xy: np.round(gcj02(lonlat(xy)), 8))
     features = [
         {
@@ -83,12 +83,12 @@ def write_gcj_roads(path: Path, roads: pd.DataFrame) -> None:
             "geometry": json.loads(geometry),
         }
         for properties, geometry in zip(
-            roads.drop(columns="geometry").to_dict("records"),
+            table.drop(columns="geometry").to_dict("records"),
             shapely.to_geojson(shifted),
             strict=True,
         )
     ]
-    document = {"type": "FeatureCollection", "name": "roads", "features": features}
+    document = {"type": "FeatureCollection", "name": path.stem, "features": features}
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     path.write_text(text, encoding="utf-8")
 

@@ -51,11 +51,10 @@ def make_trees(plan: Plan, streets: Streets, taken: Sequence[BaseGeometry],
         count = int(park.geometry.area / 420)
         scattered = rng.uniform((west, south), (east, north), (count, 2))
         spots.append(scattered[shapely.contains_xy(park.geometry, scattered)])
-    xy = np.round(np.vstack(spots), 2)
-    hit = shapely.STRtree(list(shapely.points(xy))).query(np.array(taken), predicate="intersects")[
-        1
-    ]
-    xy = np.delete(xy, np.unique(hit), axis=0)
+    xy: Array = np.asarray(np.round(np.vstack(spots), 2), dtype=float)
+    tree = shapely.STRtree([shapely.Point(each) for each in xy])
+    hit = tree.query(np.array(taken), predicate="intersects")[1]
+    xy = np.asarray(np.delete(xy, np.unique(hit), axis=0), dtype=float)
     height = np.round(rng.gamma(9, 1.05, len(xy)) + 2.5, 1)
     return pd.DataFrame(
         {
@@ -99,7 +98,9 @@ def make_green(plan: Plan, blocks: list[Block]) -> pd.DataFrame:
     with np.errstate(invalid="ignore"):
         rows.append(("GR9999", "坐标缺失的绿地", "lawn", Polygon(broken)))
     table = pd.DataFrame(rows, columns=["object_id", "name", "function", "geometry"])
-    return table.assign(**{"class": "PlantCover", "average_height_m": 4.5})
+    table["class"] = "PlantCover"
+    table["average_height_m"] = 4.5
+    return table
 
 
 def make_bridges(plan: Plan, streets: Streets) -> pd.DataFrame:
@@ -119,16 +120,10 @@ def make_bridges(plan: Plan, streets: Streets) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["name", "water_level", "geometry"])
     centres = shapely.get_coordinates(shapely.centroid(table["geometry"].to_numpy()))
     top = ground(centres[:, 0], centres[:, 1])
-    return table.assign(
-        **{
-            "object_id": [f"BR{i:03d}" for i in range(1, len(table) + 1)],
-            "class": "Bridge",
-            "function": "road bridge",
-            "height": 1.6,
-            "ground_height": np.round(top, 2),
-            "status": "existing",
-        }
-    )
+    table["object_id"] = [f"BR{i:03d}" for i in range(1, len(table) + 1)]
+    table["class"], table["function"], table["status"] = "Bridge", "road bridge", "existing"
+    table["height"], table["ground_height"] = 1.6, np.round(top, 2)
+    return table
 
 
 def make_wall(pieces: list[Polygon]) -> pd.DataFrame:
@@ -194,7 +189,7 @@ def make_places(buildings: pd.DataFrame, seed: int) -> pd.DataFrame:
 def make_sensors(streets: Streets, waters: tuple[Area, ...], seed: int) -> pd.DataFrame:
     """Sensors at street corners and by the water; degrees of WGS 84, UTF-8."""
     rng = stream(seed, "sensors")
-    shores = [each.geometry.exterior for each in waters if each.function in {"lake", "river"}]
+    shores = [each.geometry.boundary for each in waters if each.function in {"lake", "river"}]
     rows: list[tuple[Any, ...]] = []
     town = streets.xy[streets.xy[:, 1] < 3_856_100]
     for kind, chinese, unit, count in _SENSORS:

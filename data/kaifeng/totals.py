@@ -20,6 +20,10 @@ def bounds(geometries: Any) -> list[float]:
     return [float(each) for each in np.round([*degrees.min(axis=0), *degrees.max(axis=0)], 7)]
 
 
+def _counted(values: pd.Series) -> dict[str, int]:
+    return {str(key): int(number) for key, number in values.value_counts().sort_index().items()}
+
+
 def of_table(
     table: pd.DataFrame, class_name: str, rejected: int = 0, repaired: int = 0
 ) -> dict[str, Any]:
@@ -31,7 +35,7 @@ def of_table(
     if rejected:
         found["classes"] = {class_name: kept}
     else:
-        found["classes"] = {str(k): int(v) for k, v in names.value_counts().sort_index().items()}
+        found["classes"] = _counted(names)
         found["bbox"] = bounds(shapes)
     return found
 
@@ -49,15 +53,17 @@ def of_buildings(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
     everything = pd.concat(tables.values(), ignore_index=True)
     existing = everything[everything["status"] == "existing"]
     area = shapely.area(existing["geometry"].to_numpy())
-    uses = existing["function"].value_counts().sort_index()
+    # the shapefile says the use in Chinese, the GeoPackages in English
+    given = existing["function"].where(existing["part"] != "old", existing["use"])
     return {
         "count": len(everything),
         "existing": len(existing),
         "footprint_m2": round(float(area.sum()), 1),
         "gross_floor_m2": round(float((area * existing["storeys"].to_numpy()).sum()), 1),
         "volume_m3": round(float((area * existing["height"].to_numpy()).sum()), 1),
-        "by_function": {str(key): int(value) for key, value in uses.items()},
-        "by_status": {str(k): int(v) for k, v in everything["status"].value_counts().items()},
+        "by_function": _counted(existing["function"]),
+        "by_function_as_delivered": _counted(given),
+        "by_status": _counted(everything["status"]),
         "valid_on": {day: valid_on(everything, date.fromisoformat(day)) for day in DATES},
     }
 
