@@ -4,6 +4,7 @@ Columns of the data dictionary are compared as such; any other name is an attrib
 source. A comparison with an unknown value is not true, as in SQL.
 """
 
+import logging
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, Final
@@ -11,7 +12,6 @@ from typing import Any, Final
 import numpy as np
 import shapely
 from pygeofilter import ast
-from pygeofilter.parsers.cql2_text import parse
 from shapely.geometry import shape
 
 from cim import geodesy
@@ -43,6 +43,23 @@ _COMPARISONS: Final = {
 }
 
 
+def _parsed(text: str) -> Any:
+    """The tree of a filter."""
+    from pygeofilter.parsers.cql2_text import parse  # noqa: PLC0415  builds a grammar: a second
+
+    # the parser's module sets lark to DEBUG, which prints grammars on the user's screen
+    logging.getLogger("lark").setLevel(logging.CRITICAL)
+    try:
+        return parse(text)
+    except Exception as error:  # noqa: BLE001  the parser raises whatever its grammar does
+        first = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"not a filter: {first}",
+            where=text,
+            hint="CQL2 such as height > 20 AND function = 'residential'",
+        ) from None
+
+
 def compiled(text: str, db: Dialect, city_crs: str) -> Sql:
     """The condition that CQL2 `text` states, and its values.
 
@@ -52,16 +69,7 @@ def compiled(text: str, db: Dialect, city_crs: str) -> Sql:
         If the text is no CQL2, or says something that is not supported.
 
     """
-    try:
-        tree = parse(text)
-    except Exception as error:  # noqa: BLE001  the parser raises whatever its grammar does
-        first = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"not a filter: {first}",
-            where=text,
-            hint="CQL2 such as height > 20 AND function = 'residential'",
-        ) from None
-    return _Compiler(text, db, city_crs).sql(tree)
+    return _Compiler(text, db, city_crs).sql(_parsed(text))
 
 
 class _Compiler:
@@ -165,7 +173,7 @@ class _Compiler:
 
 def exact(text: str, city_crs: str) -> Any | None:
     """The polygon of an S_INTERSECTS that the whole filter requires, in the city's CRS."""
-    found = _required_geometry(parse(text))
+    found = _required_geometry(_parsed(text))
     if found is None:
         return None
     given = shape(found)
