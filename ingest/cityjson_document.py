@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 VERSIONS: Final = ("1.0", "1.1", "2.0")
 
-_CRS_NUMBERS: Final = re.compile(r"crs[:/]+(EPSG|OGC)[:/]+[^:/]*[:/]+([\w.]+)", re.IGNORECASE)
+_CRS_NUMBERS: Final = re.compile(r"crs[:/](EPSG|OGC)[:/][^:/,]*[:/]([\w.]+)", re.IGNORECASE)
 
 
 @contextmanager

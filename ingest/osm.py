@@ -223,8 +223,8 @@ class _Extract:
 
     def _area(self, area: Any, factory: Any) -> None:
         name = f"{'way' if area.from_way() else 'relation'}/{area.orig_id()}"
-        if name not in self.waiting:
-            return  # a line that happens to be closed
+        if name not in self.waiting or not area.num_rings()[0]:
+            return  # a line that happens to be closed, or rings that could not be put together
         tags = dict(area.tags)
         shape = factory.create_multipolygon(area)
         del self.waiting[name]

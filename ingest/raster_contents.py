@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from rasterio.enums import ColorInterp
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window
 
 from cim.errors import ParamError
@@ -47,19 +48,30 @@ def statistics(dataset: Any, band: int) -> Statistics:
     """
     low, high = np.inf, -np.inf
     bytewise = dataset.dtypes[band - 1] == "uint8"
-    histogram = np.zeros(256, np.int64)
+    present = np.zeros(256, bool)
     for window in _strips(dataset, band):
-        valid = dataset.read(band, window=window, masked=True).compressed()
+        valid = _valid(dataset, band, window)
         if bytewise:
-            histogram += np.bincount(valid, minlength=256)
-            continue
-        valid = valid[np.isfinite(valid)]
+            present |= np.bincount(valid, minlength=256) > 0
         if len(valid):
             low, high = min(low, float(valid.min())), max(high, float(valid.max()))
-    if bytewise and histogram.any():
-        present = np.flatnonzero(histogram)
-        return Statistics(float(present[0]), float(present[-1]), len(present))
-    return Statistics(low, high, None) if low <= high else Statistics(None, None, None)
+    if low > high:
+        return Statistics(None, None, None)
+    return Statistics(low, high, int(present.sum()) if bytewise else None)
+
+
+def _valid(dataset: Any, band: int, window: Window) -> NDArray[Any]:
+    """The values of a window that are neither nodata nor masked; of equal ones only one."""
+    if MaskFlags.per_dataset in dataset.mask_flag_enums[band - 1]:
+        values = dataset.read(band, window=window, masked=True).compressed()
+    else:
+        values = dataset.read(band, window=window).ravel()
+        if values.min() == values.max():  # most of a large file is often empty
+            values = values[:1]
+        nodata = dataset.nodatavals[band - 1]
+        if nodata is not None:
+            values = values[values != nodata]
+    return values[np.isfinite(values)] if values.dtype.kind == "f" else values
 
 
 def _strips(dataset: Any, band: int) -> Iterator[Window]:
