@@ -45,7 +45,8 @@ BLANKS: Final = frozenset(
 """Words that stand for "unknown"."""
 
 _NUMBER: Final = re.compile(
-    r"(?P<number>[+-]?(?:\d(?:[\d.,' \u00a0\u202f]*\d)?[.,]?|[.,]\d+)(?:[eE][+-]?\d+)?)\s*(?P<unit>[^\d]*)"
+    r"(?P<number>[+-]?(?:\d(?:[\d.,' \u00a0\u202f]*\d)?[.,]?|[.,]\d+)(?:[eE][+-]?\d+)?)"
+    r"\s*(?P<unit>[^\d]*)"
 )
 
 _UNITS: Final = MappingProxyType(
