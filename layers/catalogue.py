@@ -80,7 +80,7 @@ LAYERS: Final = Catalogue(
         Layer(
             name="pipes", title="Pipes and cables", title_zh="地下管线", group="utility",
             kind="glb", draw=draw_pipes, themes=("utility",), classes=("Pipe", "Cable", "Canal"),
-            min_zoom=13, finest_rank=TWO_PIXELS, crowd=2 * CROWD, underground=True,
+            min_zoom=14, finest_rank=TWO_PIXELS, crowd=2 * CROWD, underground=True,
             legend=colour.NETWORKS.legend,
         ),
         Layer(

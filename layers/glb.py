@@ -172,6 +172,8 @@ def write(
             "skipped": len(drawn) - len(present),
         }
     }
+    if (surface.colours[:, 3] < 255).any():
+        document["materials"][0]["alphaMode"] = "BLEND"
     document["accessors"] = [each.json for each in accessors]
     document["bufferViews"] = chunks.views
     document["buffers"] = [{"byteLength": chunks.size}]
@@ -250,6 +252,7 @@ def _document(
         "extensions": {"EXT_mesh_features": {"featureIds": [identified]}},
     }
     matt = {"baseColorFactor": [1, 1, 1, 1], "metallicFactor": 0, "roughnessFactor": 1}
+    material = {"pbrMetallicRoughness": matt, "doubleSided": True}
     table = {"class": "object", "count": count, "properties": properties}
     return {
         "asset": {"version": "2.0"},
@@ -262,7 +265,7 @@ def _document(
         "scenes": [{"nodes": [0]}],
         "nodes": [node],
         "meshes": [{"primitives": [primitive]}],
-        "materials": [{"pbrMetallicRoughness": matt, "doubleSided": True}],
+        "materials": [material],
     }
 
 

@@ -17,10 +17,9 @@ from layers.glb import Surface
 from layers.ground import lowest_z, terrain_at
 from layers.layer import TileRequest
 from layers.polygons import parts_of, rings_of
-from layers.tubes import tubes
+from layers.tubes import FAR_SIDES, NEAR_SIDES, tubes
 
 if TYPE_CHECKING:
-    from cim.model import CityModel
     from cim.store import ObjectRows
 
 DIAMETER = 0.3
@@ -34,7 +33,7 @@ LARGEST = 10.0
 
 DIAMETER_NAMES = ("diameter", "dn", "管径", "gj", "d", "inner_diameter", "outer_diameter", "width")
 DEPTH_NAMES = ("depth", "井深", "埋深", "js", "ms")
-NETWORK_NAMES = ("network", "substance", "管线类型", "管类")
+NETWORK_NAMES = ("network", "cjj61", "substance", "管线类型", "管类")
 FIRST_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 SHAFTS: Mapping[int, tuple[float, float]] = {
@@ -70,7 +69,8 @@ def draw_pipes(request: TileRequest) -> bytes:
         xyz[bare, 2] = np.nan_to_num(terrain_at(request, xyz[bare, :2])) - DEPTH
     points = np.column_stack((request.placement.local(xyz[:, :2]), xyz[:, 2]))
     owner = owner[lines]
-    tube = tubes(points, line, details.diameter[owner] / 2, details.colours[owner])
+    sides = NEAR_SIDES if request.address.z >= request.layer.max_zoom else FAR_SIDES
+    tube = tubes(points, line, details.diameter[owner] / 2, details.colours[owner], sides)
     return finished(request, tube.of_features(owner), rows)
 
 
@@ -94,6 +94,29 @@ def draw_nodes(request: TileRequest) -> bytes:
 
 
 def _details(request: TileRequest, rows: "ObjectRows") -> _Details:
+    oids = rows.oid.tolist()
+    known = request.store.attributes(oids)
+    own = [{key.lower(): each for key, each in known.get(oid, {}).items()} for oid in oids]
+    words = [_word(each) or function for each, function in zip(own, rows.function, strict=True)]
+    if None in words:
+        joined = _networks(request)
+        pairs = zip(words, rows.object_id, strict=True)
+        words = [word or joined.get(name) for word, name in pairs]
+    diameter = np.array([diameter_of(each) for each in own])
+    return _Details(
+        np.where(np.isfinite(diameter), diameter, DIAMETER),
+        np.array([_number(each, DEPTH_NAMES) for each in own]),
+        NETWORKS.palette[NETWORKS.of(words)],
+    )
+
+
+def _word(attributes: Mapping[str, Any]) -> str | None:
+    found = next((attributes[key] for key in NETWORK_NAMES if key in attributes), None)
+    return found if isinstance(found, str) else None
+
+
+def _networks(request: TileRequest) -> dict[str, str]:
+    """Network by object_id, from the edges and nodes of the objects around the tile."""
     west, south, east, north = request.address.degrees
     pad = (east - west) / 20
     city = request.store.select(
@@ -102,33 +125,9 @@ def _details(request: TileRequest, rows: "ObjectRows") -> _Details:
         at=request.at,
         clearance=request.clearance,
     )
-    known = _attributes(city)
-    own = [known.get(oid, {}) for oid in rows.oid.tolist()]
-    diameter = np.array([diameter_of(each) for each in own])
-    network = _networks(city)
-    words = [
-        network.get(oid) or _word(each) or function
-        for oid, each, function in zip(rows.oid.tolist(), own, rows.function, strict=True)
-    ]
-    return _Details(
-        np.where(np.isfinite(diameter), diameter, DIAMETER),
-        np.array([_number(each, DEPTH_NAMES) for each in own]),
-        NETWORKS.palette[NETWORKS.of(words)],
-    )
-
-
-def _attributes(city: "CityModel") -> dict[int, Mapping[str, Any]]:
-    pairs = zip(city.objects.index.tolist(), city.objects["attributes"], strict=True)
-    return {oid: {key.lower(): each for key, each in own.items()} for oid, own in pairs}
-
-
-def _networks(city: "CityModel") -> dict[int, str]:
-    return dict(zip(city.edges.index.tolist(), city.edges["network"], strict=True))
-
-
-def _word(attributes: Mapping[str, Any]) -> str | None:
-    found = next((attributes[key] for key in NETWORK_NAMES if key in attributes), None)
-    return found if isinstance(found, str) else None
+    names = city.objects["object_id"].reindex(city.edges.index)
+    found = dict(zip(city.nodes["object_id"], city.nodes["network"], strict=True))
+    return found | dict(zip(names, city.edges["network"], strict=True))
 
 
 def diameter_of(attributes: Mapping[str, Any]) -> float:

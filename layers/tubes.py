@@ -6,13 +6,20 @@ from numpy.typing import NDArray
 from layers.glb import Surface
 from layers.polygons import Numbers, Points
 
-SIDES = 8
+NEAR_SIDES, FAR_SIDES = 8, 4
+"""Sides of a tube near by, and where it is a pixel wide."""
 
 SHORTEST = 1e-3
 """Metres between two points of a line below which they are one."""
 
 
-def tubes(points: Points, line: Numbers, radius: Points, colours: NDArray[np.uint8]) -> Surface:
+def tubes(
+    points: Points,
+    line: Numbers,
+    radius: Points,
+    colours: NDArray[np.uint8],
+    sides: int = NEAR_SIDES,
+) -> Surface:
     """Open tubes around lines whose points (n, 3) follow one another.
 
     `line` (n,) is the number of each point's line, ascending; `radius` (k,) metres and
@@ -29,7 +36,7 @@ def tubes(points: Points, line: Numbers, radius: Points, colours: NDArray[np.uin
     side = np.column_stack((tangent[:, 1] / safe, -tangent[:, 0] / safe, np.zeros(len(level))))
     side[steep] = (1.0, 0.0, 0.0)
     above = np.cross(side, tangent)
-    angle = np.arange(SIDES) * (2 * np.pi / SIDES)
+    angle = np.arange(sides) * (2 * np.pi / sides)
     normals = (
         np.cos(angle)[None, :, None] * side[:, None, :]
         + np.sin(angle)[None, :, None] * above[:, None, :]
@@ -38,9 +45,9 @@ def tubes(points: Points, line: Numbers, radius: Points, colours: NDArray[np.uin
     return Surface(
         positions.reshape(-1, 3),
         normals.reshape(-1, 3).astype(np.float32),
-        np.repeat(colours[line], SIDES, axis=0),
-        np.repeat(line, SIDES),
-        _skin(np.flatnonzero(line[1:] == line[:-1])),
+        np.repeat(colours[line], sides, axis=0),
+        np.repeat(line, sides),
+        _skin(np.flatnonzero(line[1:] == line[:-1]), sides),
     )
 
 
@@ -73,10 +80,10 @@ def _tangents(points: Points, line: Numbers) -> Points:
     return tangent
 
 
-def _skin(begin: Numbers) -> Numbers:
+def _skin(begin: Numbers, sides: int) -> Numbers:
     """Two triangles for each of the sides between point `begin` and the next one."""
-    k = np.arange(SIDES)
-    near, beside = k, (k + 1) % SIDES
-    far, beyond = near + SIDES, beside + SIDES
+    near = np.arange(sides)
+    beside = (near + 1) % sides
+    far, beyond = near + sides, beside + sides
     quad = np.stack((near, beyond, beside, near, far, beyond), axis=1)
-    return (begin[:, None, None] * SIDES + quad).reshape(-1, 3)
+    return (begin[:, None, None] * sides + quad).reshape(-1, 3)

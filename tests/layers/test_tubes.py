@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from layers.tubes import SIDES, tubes
+from layers.tubes import NEAR_SIDES as SIDES
+from layers.tubes import tubes
 
 BLUE = np.array([[0, 0, 255, 255]], np.uint8)
 
