@@ -4,13 +4,17 @@ Names inside it never become paths as they are: each part is cleaned, and one th
 refused. What the archive says about sizes is checked before, and held to while unpacking.
 """
 
+import bz2
+import gzip
 import re
 import stat
 import unicodedata
 import zipfile
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from cim.errors import SourceError
 
@@ -18,6 +22,7 @@ LONGEST_NAME: Final = 120
 CHUNK: Final = 1 << 20
 WORTH_CHECKING: Final = 1 << 20
 """Bytes from which the compression ratio of a member matters."""
+STREAMS: Final[Mapping[str, Callable[[Path], Any]]] = {".gz": gzip.open, ".bz2": bz2.open}
 ENCRYPTED: Final = 0x1
 UTF8_NAME: Final = 0x800
 
@@ -73,8 +78,47 @@ def unpack(path: Path, folder: Path, limits: ArchiveLimits | None = None) -> lis
                 with archive.open(member) as packed, target.open("xb") as written:
                     _copy(packed, written, member.file_size, path.name)
             return list(targets)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
         raise SourceError(f"damaged archive: {error}", where=path.name) from error
+
+
+def check_packed(path: Path, limits: ArchiveLimits | None = None) -> None:
+    """Look into a file that its reader unpacks by itself; nothing if it is no such file.
+
+    Raises
+    ------
+    SourceError
+        If it is damaged, explodes, or is an archive within an archive.
+    """
+    limits, suffix = limits or ArchiveLimits(), path.suffix.lower()
+    try:
+        if suffix in {".kmz", ".ifczip"}:
+            with zipfile.ZipFile(path) as archive:
+                _check(path.name, archive.infolist(), limits)
+        elif suffix in {".zip", ".tar", ".tgz", ".7z", ".rar"}:
+            raise SourceError(
+                "an archive of that kind is not unpacked here",
+                where=path.name,
+                hint="send a zip of the files themselves",
+            )
+        elif suffix in STREAMS:
+            with STREAMS[suffix](path) as stream:
+                _check_stream(path, stream, limits)
+    except (zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
+        raise SourceError(f"damaged archive: {error}", where=path.name) from error
+
+
+def _check_stream(path: Path, stream: IO[bytes], limits: ArchiveLimits) -> None:
+    most = min(limits.total, max(WORTH_CHECKING, limits.ratio * path.stat().st_size))
+    found = 0
+    while chunk := stream.read(CHUNK):
+        found += len(chunk)
+        if found > most:
+            raise SourceError(
+                f"it unpacks to more than {most:,} bytes",
+                where=path.name,
+                hint="unpack it and load the file",
+            )
 
 
 def _check(name: str, members: list[zipfile.ZipInfo], limits: ArchiveLimits) -> None:

@@ -10,21 +10,19 @@ from pathlib import Path
 
 from werkzeug.datastructures import FileStorage
 
-from cim.errors import InputError, ParamError, StoreError
-from ingest import READERS
-from webapp.archives import clean_name, unpack
+from cim.errors import ParamError, StoreError
+from webapp.archives import check_packed, clean_name, unpack
 
-DELIVERY = "delivery.toml"
 PREFIX = "upload-"
 MOST_FILES = 100
 FORGOTTEN_SECONDS = 24 * 3600.0
 
 
 @contextmanager
-def received(files: Sequence[FileStorage], folder: Path) -> Iterator[list[Path]]:
-    """The files to load out of what came, in a folder below `folder` that is removed afterwards.
+def received(files: Sequence[FileStorage], folder: Path) -> Iterator[tuple[Path, ...]]:
+    """What came, in a folder of its own below `folder` that is removed afterwards.
 
-    Sidecars such as ``.dbf`` lie beside their file; archives are unpacked.
+    Sidecars such as ``.dbf`` lie beside their file; zip archives are unpacked.
 
     Raises
     ------
@@ -32,8 +30,6 @@ def received(files: Sequence[FileStorage], folder: Path) -> Iterator[list[Path]]
         If nothing came, too much, or two files of one name.
     SourceError
         If an archive is refused.
-    InputError
-        If no file is in a format that is read.
     StoreError
         If the disk is full.
     """
@@ -45,7 +41,7 @@ def received(files: Sequence[FileStorage], folder: Path) -> Iterator[list[Path]]
     work.mkdir(parents=True, exist_ok=True)
     own = Path(tempfile.mkdtemp(prefix=PREFIX, dir=work))
     try:
-        yield _loadable(_stored(files, own))
+        yield _stored(files, own)
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise StoreError("the disk is full", hint="make room and send it again") from error
@@ -54,7 +50,7 @@ def received(files: Sequence[FileStorage], folder: Path) -> Iterator[list[Path]]
         shutil.rmtree(own, ignore_errors=True)
 
 
-def _stored(files: Sequence[FileStorage], own: Path) -> list[Path]:
+def _stored(files: Sequence[FileStorage], own: Path) -> tuple[Path, ...]:
     stored: list[Path] = []
     for number, each in enumerate(files):
         target = own / clean_name(each.filename or "")
@@ -62,25 +58,13 @@ def _stored(files: Sequence[FileStorage], own: Path) -> list[Path]:
             raise ParamError(f"two files are called {target.name!r}", where="file")
         each.save(target)
         if target.suffix.lower() == ".zip":
-            inside = own / f"archive-{number}"
-            stored += unpack(target, inside)
+            stored += unpack(target, own / f"archive-{number}")
             target.unlink()
         else:
             stored.append(target)
-    return stored
-
-
-def _loadable(stored: Sequence[Path]) -> list[Path]:
-    """A delivery if there is one, else every file that a reader is for."""
-    deliveries = [each for each in stored if each.name == DELIVERY]
-    found = deliveries or [
-        each for each in stored if any(reader.accepts(each) for reader in READERS.values())
-    ]
-    if not found:
-        names = ", ".join(each.name for each in stored[:5])
-        endings = sorted({each for reader in READERS.values() for each in reader.suffixes})
-        raise InputError("no format that is read", where=names, hint=" ".join(endings))
-    return found
+    for path in stored:
+        check_packed(path)
+    return tuple(stored)
 
 
 def sweep(folder: Path) -> None:

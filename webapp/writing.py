@@ -12,7 +12,7 @@ from webapp.api import answer
 from webapp.arguments import pair, whole_number
 from webapp.city import served
 from webapp.errors import ForbiddenError
-from webapp.jobs import load_apart
+from webapp.jobs import LoadJob, load_apart
 
 writing = Blueprint("writing", __name__, url_prefix="/api")
 
@@ -35,7 +35,7 @@ def load() -> Response:
     options = _options(form, request.form.getlist("field"))
     city = served()
     with uploads.received(request.files.getlist("file"), city.store.folder) as files:
-        reports = load_apart(city.settings.location, files, name, options, dry_run)
+        reports = load_apart(LoadJob(city.settings.location, files, name, options, dry_run))
     return answer({"loads": reports})
 
 

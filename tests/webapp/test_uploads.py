@@ -1,5 +1,7 @@
 """Files over HTTP: limited, never trusted for paths, unpacked with care, removed."""
 
+import bz2
+import gzip
 import io
 import os
 import stat
@@ -15,12 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from cim.errors import SourceError
+from cim.errors import InputError, SourceError
 from cim.store import open_city
 from ingest.reader import ReadOptions
 from webapp import create_app, uploads
-from webapp.archives import ArchiveLimits, clean_name, unpack
-from webapp.jobs import load_apart
+from webapp.archives import ArchiveLimits, check_packed, clean_name, unpack
+from webapp.jobs import LoadJob, load_apart, loadable
 
 
 def send(client: FlaskClient, *files: tuple[bytes, str], **fields: Any) -> TestResponse:
@@ -105,8 +107,69 @@ class TestLoading:
     ) -> None:
         monkeypatch.setattr("webapp.jobs._load", small_city.crash)
         with pytest.raises(SourceError, match="crashed"):
-            load_apart(city, [geojson], "", ReadOptions(), False)
+            load_apart(LoadJob(city, (geojson,), "", ReadOptions(), dry_run=False))
         assert version(city) == 2
+
+
+class TestPointers:
+    """Formats of GDAL that point at other files: whatever such a file is called."""
+
+    def evil(self, target: Path) -> bytes:
+        return (
+            "<OGRVRTDataSource><OGRVRTLayer name='secret'>"
+            f"<SrcDataSource>{target}</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>"
+        ).encode()
+
+    @pytest.mark.parametrize("suffix", ["gpkg", "geojson", "gml", "vrt", "fgb"])
+    def test_give_nothing_away(
+        self, client: FlaskClient, city: str, geojson: Path, tmp_path: Path, suffix: str
+    ) -> None:
+        target = tmp_path / "secret.geojson"
+        geojson.rename(target)
+        layer = target.stem
+        body = self.evil(target).replace(b"name='secret'", f"name='{layer}'".encode())
+        found = send(client, (body, f"a.{suffix}"), crs="EPSG:4326")
+        assert found.status_code == 422
+        assert version(city) == 2
+        assert client.get("/api/search?q=n0").get_json()["hits"] == []
+
+    def test_of_rasters_give_nothing_away(self, client: FlaskClient, city: str) -> None:
+        body = (
+            b"<VRTDataset rasterXSize='1' rasterYSize='1'><VRTRasterBand dataType='Byte' band='1'>"
+            b"<SimpleSource><SourceFilename>/etc/hostname</SourceFilename></SimpleSource>"
+            b"</VRTRasterBand></VRTDataset>"
+        )
+        for name in ("a.tif", "a.vrt", "a.img"):
+            assert send(client, (body, name)).status_code == 422
+        assert version(city) == 2
+
+
+class TestChoice:
+    def files(self, folder: Path, *names: str) -> list[Path]:
+        made = [folder / each for each in names]
+        for each in made:
+            each.parent.mkdir(parents=True, exist_ok=True)
+            each.write_bytes(b"x")
+        return made
+
+    def test_is_a_delivery_alone(self, tmp_path: Path) -> None:
+        files = self.files(tmp_path, "a.csv", "delivery.toml")
+        assert loadable(files) == [tmp_path / "delivery.toml"]
+
+    def test_leaves_out_sidecars_and_notes(self, tmp_path: Path) -> None:
+        files = self.files(tmp_path, "a.shp", "a.dbf", "a.shx", "a.prj", "readme.txt")
+        assert loadable(files) == [tmp_path / "a.shp"]
+
+    def test_takes_a_text_if_there_is_nothing_else(self, tmp_path: Path) -> None:
+        assert loadable(self.files(tmp_path, "points.txt")) == [tmp_path / "points.txt"]
+
+    def test_takes_a_file_geodatabase_as_one(self, tmp_path: Path) -> None:
+        files = self.files(tmp_path, "a.gdb/a1.gdbtable", "a.gdb/a2.gdbtable")
+        assert loadable(files) == [tmp_path / "a.gdb"]
+
+    def test_of_nothing_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match="no format that is read"):
+            loadable(self.files(tmp_path, "a.exe", "b.vrt"))
 
 
 class TestLimits:
@@ -226,6 +289,31 @@ class TestArchives:
     @pytest.mark.parametrize("cut", [10, 30, 60])
     def test_that_are_cut_off_are_refused(self, tmp_path: Path, cut: int) -> None:
         assert "damaged" in self.refused(tmp_path, archive({"a.shp": b"x" * 200})[:cut])
+
+    def test_streams_do_not_explode(self, tmp_path: Path) -> None:
+        for name, pack in (("a.geojson.gz", gzip.compress), ("a.osm.bz2", bz2.compress)):
+            path = tmp_path / name
+            path.write_bytes(pack(bytes(64 << 20)))
+            with pytest.raises(SourceError, match="it unpacks to more"):
+                check_packed(path)
+            path.write_bytes(pack(b"fine" * 1000))
+            check_packed(path)
+            path.write_bytes(pack(b"cut" * 10_000)[:-9])
+            with pytest.raises(SourceError, match="damaged"):
+                check_packed(path)
+
+    @pytest.mark.parametrize("name", ["a.kmz", "a.ifczip"])
+    def test_of_other_names_do_not_explode(self, tmp_path: Path, name: str) -> None:
+        path = tmp_path / name
+        path.write_bytes(archive({"doc.kml": bytes(50 << 20)}))
+        with pytest.raises(SourceError, match="200 times its size"):
+            check_packed(path)
+
+    def test_within_archives_are_refused(self, client: FlaskClient) -> None:
+        body = archive({"inner.zip": archive({"a.geojson": b"{}"})})
+        found = send(client, (body, "outer.zip"))
+        assert found.status_code == 422
+        assert "inner.zip" in found.get_json()["detail"]
 
     def test_names_in_gbk_are_understood(self, tmp_path: Path) -> None:
         told = "管线.shp".encode("gbk")

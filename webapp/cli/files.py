@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from cim.errors import CimError
 from cim.schema import CLASSES, COVERAGE_KINDS, NETWORKS
 from cim.store import open_city
-from ingest import examine, load_files
+from ingest import load_files
+from ingest.doctor import examine
 from ingest.reader import ReadOptions
 from webapp.arguments import pair
 from webapp.cli.location import city_argument
@@ -121,22 +121,25 @@ def doctor(files: tuple[Path, ...], as_json: bool, **reading: Any) -> None:
     holds, and what is wrong with it. Changes nothing. Ends with 1 if a file cannot be read.
     """
     options = _read_options(reading)
-    found: list[dict[str, Any]] = []
-    refused: list[CimError] = []
-    for path in files:
-        try:
-            found.append(examine(path, options))
-        except CimError as error:
-            refused.append(error)
-            found.append({"file": str(path), "error": str(error)})
+    found = [examine(path, options) for path in files]
     if as_json:
         emit({"files": found})
     else:
         for each in found:
             say([*_diagnosis(each), ""])
+    refused = [_refused(each) for each in found if not each["loadable"]]
     if refused:
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-        raise Refusal(f"{refused[0]}{more}")
+        raise Refusal(refused[0] + more)
+
+
+def _refused(report: dict[str, Any]) -> str:
+    """Why a file cannot be loaded, in one sentence."""
+    first = next((each for each in report["findings"] if each["severity"] == "error"), None)
+    if first is None:
+        return f"{report['file']}: cannot be loaded"
+    hint = f" ({first['hint']})" if first["hint"] else ""
+    return f"{report['file']}: {first['message']}{hint}"
 
 
 def _diagnosis(report: dict[str, Any]) -> list[str]:
