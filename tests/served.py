@@ -87,7 +87,12 @@ def serving(city: str | Path, log: Path, *options: str) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def sample_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample city, made and loaded once for all tests: read it, do not write to it."""
+    """The sample city, made and loaded once for all tests: read it, do not write to it.
+
+    ``CIM_SAMPLE_CITY`` names one that stands already, to save the time of making it.
+    """
+    if os.environ.get("CIM_SAMPLE_CITY"):
+        return Path(os.environ["CIM_SAMPLE_CITY"])
     folder = tmp_path_factory.mktemp("sample")
     cim("demo", folder / "demo", "--no-serve")
     return folder / "demo" / "kaifeng.city"
