@@ -25,6 +25,7 @@ SETTINGS: Final = {
     "GDAL_HTTP_PROXY": "127.0.0.1:9",
     "GDAL_DISABLE_READDIR_ON_OPEN": "FALSE",
     "PROJ_NETWORK": "OFF",
+    "CPL_LOG": os.devnull,  # else it complains about each driver above that it does not have
 }
 
 

@@ -23,9 +23,11 @@ def city(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def app(city: str) -> Flask:
+def app(city: str) -> Iterator[Flask]:
     """The app that serves it, with uploads of at most a megabyte."""
-    return create_app(city, max_upload=1 << 20)
+    made = create_app(city, max_upload=1 << 20)
+    yield made
+    made.extensions["cim"].forget()
 
 
 @pytest.fixture

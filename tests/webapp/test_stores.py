@@ -1,0 +1,60 @@
+"""The same app on a folder and on PostGIS."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import small_city
+from click.testing import CliRunner
+from flask.testing import FlaskClient
+
+from webapp import create_app
+from webapp.cli import main
+
+
+@pytest.fixture
+def made(city_location: str) -> str:
+    """Where the small city is."""
+    small_city.make(city_location)
+    return city_location
+
+
+@pytest.fixture
+def client(made: str) -> Iterator[FlaskClient]:
+    """A browser of it; its connection is closed afterwards."""
+    app = create_app(made)
+    yield app.test_client()
+    app.extensions["cim"].forget()
+
+
+def test_every_kind_of_request_is_answered(client: FlaskClient, geojson: Path) -> None:
+    assert client.get("/api/city").get_json()["version"] == 2
+    assert client.get("/api/scene").status_code == 200
+    tall = client.get("/api/features", query_string={"where": "height >= 6", "class": "Building"})
+    assert {each["id"] for each in tall.get_json()["features"]} == {"b1", "c0"}
+    (hit,) = client.get("/api/search?q=b0").get_json()["hits"]
+    assert client.get(f"/api/objects/{hit['oid']}").get_json()["object_id"] == "b0"
+    assert client.get("/tiles/2/buildings/14/0/0.glb").status_code == 204
+    data = {"file": (io.BytesIO(geojson.read_bytes()), geojson.name)}
+    loaded = client.post("/api/loads", data=data)
+    assert loaded.status_code == 200, loaded.text
+    load = loaded.get_json()["loads"][0]["load"]
+    assert client.get("/tiles/2/buildings/14/0/0.glb").status_code == 410
+    assert client.post(f"/api/loads/{load}/undo").status_code == 200
+    assert client.get("/api/city").get_json()["classes"]["Building"] == 3
+
+
+@pytest.mark.parametrize("value", ["'; DROP TABLE city_object; --", "%' OR '1'='1", "$1", "%s"])
+def test_text_stays_text(client: FlaskClient, value: str) -> None:
+    assert client.get("/api/search", query_string={"q": value}).get_json()["hits"] == []
+    literal = value.replace("'", "''")
+    found = client.get("/api/features", query_string={"where": f"name = '{literal}'"})
+    assert found.status_code == 422 or found.get_json()["features"] == []
+    assert client.get("/api/city").get_json()["classes"]["Building"] == 3
+
+
+def test_shell_tells_the_same(made: str) -> None:
+    for command in (["info"], ["query", "--limit", "1"], ["check"], ["loads"]):
+        result = CliRunner().invoke(main, [*command, made])
+        assert result.exit_code == 0, result.output
