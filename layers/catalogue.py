@@ -18,7 +18,7 @@ from layers.flat import (
 from layers.imagery import draw_imagery
 from layers.layer import Layer
 from layers.pipes import draw_nodes, draw_pipes
-from layers.terrain import draw_terrain
+from layers.terrain import FINEST_ZOOM, draw_terrain
 from layers.trees import draw_trees
 
 TWO_PIXELS: Final = {8: 0, 9: 1, 10: 1, 11: 2, 12: 3, 13: 4, 14: 5, 15: 6}
@@ -38,7 +38,7 @@ LAYERS: Final = Catalogue(
     (
         Layer(
             name="terrain", title="Terrain", title_zh="地形", group="terrain", kind="terrain",
-            draw=draw_terrain, max_zoom=15, pickable=False,
+            draw=draw_terrain, max_zoom=FINEST_ZOOM, pickable=False,
         ),
         Layer(
             name="imagery", title="Imagery", title_zh="影像", group="imagery", kind="imagery",

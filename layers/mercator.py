@@ -74,6 +74,11 @@ class TileAddress:
         north, south = (degrees(atan(sinh(pi * (1 - 2 * (self.y + i) / n)))) for i in (0, 1))
         return self.x / n * 360 - 180, south, (self.x + 1) / n * 360 - 180, north
 
+    def ancestor(self, zoom: int) -> "TileAddress":
+        """The tile of a coarser zoom that holds this one; itself if it is coarse enough."""
+        up = max(self.z - zoom, 0)
+        return TileAddress(self.z - up, self.x >> up, self.y >> up)
+
     @property
     def width(self) -> float:
         """Width on the ground through its centre, in metres."""

@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import cos, log2, radians
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from rasterio.vrt import WarpedVRT
 
 from cim.errors import StoreError
 from cim.model import Coverage
-from layers.mercator import Bounds
+from layers.mercator import MERCATOR_HALF, Bounds
 
 OPEN_FILES = 16
 """Rasters that a thread keeps open."""
@@ -126,3 +127,13 @@ def read_overview(path: Path, bands: Sequence[int], longest: int = 256) -> Pixel
     values = source.read(list(bands), out_shape=(len(bands), *shape), out_dtype="float32")
     known = source.dataset_mask(out_shape=shape) > 0
     return Pixels(values, known & np.isfinite(values).all(axis=0))
+
+
+def finest_zoom(coverage: Coverage) -> int:
+    """The first zoom whose 256-pixel tiles are at least as fine as the coverage's cells."""
+    west, south, east, north = coverage.bounds
+    across = (east - west) / 360 * 2 * MERCATOR_HALF / max(coverage.width, 1)
+    up = (north - south) / 360 * 2 * MERCATOR_HALF / max(coverage.height, 1)
+    cell = min(across, up / cos(radians((south + north) / 2))) or 1.0
+    zoom = log2(2 * MERCATOR_HALF / 256 / cell)
+    return min(max(int(zoom - 1e-9) + 1, 0), 22)

@@ -13,7 +13,7 @@ from cim.schema import CLASS_BY_CODE
 from layers.catalogue import LAYERS
 from layers.imagery import imagery_days
 from layers.layer import Layer
-from layers.mercator import MERCATOR_HALF
+from layers.rasters import finest_zoom
 from layers.terrain import terrain_of
 from layers.tiles import imagery_name
 
@@ -131,16 +131,6 @@ def _imagery(layer: Layer, store: "Store", credits: dict[str, str]) -> Iterator[
 
 def _credit(coverages: tuple[Coverage, ...], credits: dict[str, str]) -> str:
     return "; ".join(sorted({credits.get(each.name, "") for each in coverages} - {""}))
-
-
-def finest_zoom(coverage: Coverage) -> int:
-    """The first zoom whose 256-pixel tiles are at least as fine as the coverage's cells."""
-    west, south, east, north = coverage.bounds
-    across = (east - west) / 360 * 2 * MERCATOR_HALF / max(coverage.width, 1)
-    up = (north - south) / 360 * 2 * MERCATOR_HALF / max(coverage.height, 1)
-    cell = min(across, up / cos(radians((south + north) / 2))) or 1.0
-    zoom = log2(2 * MERCATOR_HALF / 256 / cell)
-    return min(max(int(zoom - 1e-9) + 1, 0), 22)
 
 
 def scene(

@@ -16,12 +16,14 @@ from rasterio.warp import transform as warp_points
 from cim.model import Coverage
 from layers.layer import TileRequest
 from layers.mercator import MERCATOR_HALF, TileAddress
-from layers.rasters import WEB_MERCATOR, Warp, covers, opened, read_overview, read_tile
+from layers.rasters import WEB_MERCATOR, Warp, covers, finest_zoom, opened, read_overview, read_tile
 
 if TYPE_CHECKING:
     from cim.store import Store
 
 TILE_SIZE = 256
+FINEST_ZOOM = 15
+"""Of terrain tiles; a page shows finer ones by interpolating between these."""
 
 BASE, STEP = -10000.0, 0.1
 """Height in metres is BASE + STEP · (65536·red + 256·green + blue)."""
@@ -55,8 +57,15 @@ def encoded(grid: NDArray[np.float32]) -> bytes:
 def heights(
     store: "Store", address: TileAddress, mercator: NDArray[np.float64], at: date | None
 ) -> NDArray[np.float64]:
-    """Terrain height (n,) at points in EPSG:3857 in or around a tile; NaN without a terrain."""
-    grid = terrain_grid(store, address, at)
+    """Terrain height (n,) at points in EPSG:3857 in or around a tile; NaN without a terrain.
+
+    Taken from the terrain tile that is drawn there, so that things stand on what is seen.
+    """
+    coverages = terrain_of(store, at)
+    grid = None
+    if coverages:
+        address = address.ancestor(min(FINEST_ZOOM, max(map(finest_zoom, coverages))))
+        grid = terrain_grid(store, address, at)
     if grid is None:
         return np.full(len(mercator), np.nan)
     west, _, _, north = address.bounds

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from cim.errors import NotFoundError
+from cim.errors import InputError, NotFoundError
+from cim.schema import ACCESS_LEVELS
 from layers.cache import TileKey, cache_in
 from layers.catalogue import LAYERS
 from layers.imagery import imagery_days
@@ -40,8 +41,10 @@ def tile(  # noqa: PLR0913  the address of a tile is three numbers
     NotFoundError
         If the city has no such layer.
     InputError
-        If there is no such tile.
+        If there is no such tile or level of access.
     """
+    if clearance not in ACCESS_LEVELS:
+        raise InputError(f"no level of access {clearance!r}", hint=", ".join(ACCESS_LEVELS))
     layer, variant = find_layer(store, layer_name)
     address = TileAddress(z, x, y)
     if not layer.min_zoom <= z <= layer.max_zoom:

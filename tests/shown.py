@@ -23,9 +23,11 @@ ARRAYS = {5120: "i1", 5121: "u1", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 WIDTHS = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}
 
 
-def city_of(folder: Path, *batches: Batch, coverages: tuple[Coverage, ...] = ()) -> Store:
+def city_of(
+    folder: Path, *batches: Batch, coverages: tuple[Coverage, ...] = (), crs: str = CRS
+) -> Store:
     """A new city that holds the batches, each as a data set of its own, and the coverages."""
-    store = create_city(str(folder), CRS)
+    store = create_city(str(folder), crs)
     for number, batch in enumerate(batches):
         with store.load(Delivery(Dataset(f"d{number}", attribution="We"), "made up")) as load:
             load.put(batch)

@@ -242,3 +242,5 @@ def test_unknown_layers_and_impossible_tiles_are_refused(tmp_path):
             layers.tile(store, name, 14, 0, 0)
     with pytest.raises(InputError):
         layers.tile(store, "buildings", 14, 1 << 14, 0)
+    with pytest.raises(InputError):
+        layers.tile(store, "buildings", 14, 0, 0, clearance="../../secret")

@@ -9,7 +9,8 @@ from shapely import Point
 
 import layers
 from cim.schema import CLASSES
-from layers.scene import camera, finest_zoom
+from layers.rasters import finest_zoom
+from layers.scene import camera
 
 CORNER = (ORIGIN[0] - 500, ORIGIN[1] + 500)
 KEYS = {

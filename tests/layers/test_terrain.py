@@ -1,5 +1,6 @@
 import io
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import numpy as np
@@ -12,7 +13,7 @@ from pyproj import CRS, Transformer
 
 import layers
 from layers.mercator import TileAddress, to_mercator
-from layers.rasters import opened
+from layers.rasters import Warp, opened, read_tile
 from layers.terrain import TILE_SIZE, encoded, heights
 
 E0, N0 = ORIGIN
@@ -123,6 +124,20 @@ def test_without_a_terrain_tiles_are_empty_and_heights_unknown(tmp_path):
     address = shown.address_at(ORIGIN, 13)
     assert layers.tile(store, "terrain", 13, address.x, address.y).body == b""
     assert np.isnan(heights(store, address, np.zeros((2, 2)), None)).all()
+
+
+def test_many_threads_draw_the_same_tiles(tmp_path):
+    terrain = shown.raster(tmp_path / "dem.tif", slope(), CORNER, CELL, "terrain")
+    addresses = [shown.address_at((E0 + 100 * i, N0), 14) for i in range(-8, 8)]
+
+    def work(_):
+        return [
+            read_tile(terrain, each.bounds, 64, (1,), Warp()).values.sum() for each in addresses
+        ]
+
+    with ThreadPoolExecutor(8) as pool:
+        sums = list(pool.map(work, range(16)))
+    assert all(each == sums[0] for each in sums)
 
 
 def test_every_thread_reads_with_its_own_handle(tmp_path):
