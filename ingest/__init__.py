@@ -2,6 +2,7 @@
 
 from ingest.catalogue import READERS, reader_for
 from ingest.delivery import CityPlan, Item, delivery
+from ingest.doctor import examine
 from ingest.load import LoadReport, Progress, load_files, write_rejects
 from ingest.reader import Reader, Reading, ReadOptions
 
@@ -15,6 +16,7 @@ __all__ = [
     "Reader",
     "Reading",
     "delivery",
+    "examine",
     "load_files",
     "reader_for",
     "write_rejects",

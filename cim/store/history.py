@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cim.store.boxes import boxes_of
 from cim.store.dialect import Dialect
 from cim.store.tables import OBJECT_FIELDS
@@ -9,8 +12,12 @@ from cim.store.tables import OBJECT_FIELDS
 _HISTORY = tuple(name for name in OBJECT_FIELDS if name != "oid")
 
 
-def close(db: Dialect, oids: Sequence[int], load_id: int) -> None:
-    """Move the current versions of these objects to history."""
+def close(db: Dialect, oids: Sequence[int], load_id: int) -> dict[int, NDArray[np.float64]]:
+    """Move the current versions of these objects to history.
+
+    Their boxes stay in the spatial index of current objects; they are given back by oid, for
+    the caller either to leave there or to take out.
+    """
     sql, values = db.among("oid", oids)
     fields = ", ".join(_HISTORY)
     (last,) = db.run("SELECT coalesce(max(hid), 0) FROM city_object_history")[0]
@@ -20,12 +27,13 @@ def close(db: Dialect, oids: Sequence[int], load_id: int) -> None:
         f" CAST(? AS INTEGER) FROM city_object WHERE {sql}",
         [last, load_id, *values],
     )
-    boxed = db.run(
-        f"SELECT hid, {db.geometry_as_wkb}, class * 8 + rank FROM city_object_history"
+    closed = db.run(
+        f"SELECT hid, {db.geometry_as_wkb}, class * 8 + rank, oid FROM city_object_history"
         " WHERE hid > ? AND geometry IS NOT NULL",
         [last],
     )
-    ids, boxes = boxes_of(boxed)
+    ids, boxes = boxes_of(closed)
     db.index_boxes("city_object_history", ids, boxes)
-    db.unindex_boxes("city_object", oids)
     db.run(f"DELETE FROM city_object WHERE {sql}", values)
+    oid_of = {row[0]: row[3] for row in closed}
+    return {oid_of[hid]: box for hid, box in zip(ids.tolist(), boxes, strict=True)}

@@ -7,19 +7,20 @@ new version while the old one moves to history, those missing from a full delive
 import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import orjson
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.util import hash_array
 
 from cim.model import Batch, Coverage, Rejection
+from cim.store.boxes import boxed
 from cim.store.coverages import Shelf
 from cim.store.dialect import Column, Dialect, Same
 from cim.store.encoding import Encoded, encoded
 from cim.store.history import close
+from cim.store.present import Hashes, Ids, Present, hashed
 from cim.store.rtree import hilbert
 from cim.store.tables import OBJECT_FIELDS, OBJECT_INDEXES, RANKS
 
@@ -28,15 +29,6 @@ _GIVEN = tuple(
     for name in OBJECT_FIELDS
     if name not in {"oid", "dataset_id", "version", "load_id", "digest"}
 )
-
-
-class Known(NamedTuple):
-    """What the store holds of an object."""
-
-    oid: int
-    version: int
-    digest: int
-    current: bool
 
 
 @dataclass(slots=True)
@@ -62,12 +54,7 @@ class Load:
         self._db, self.id, self._dataset_id = db, load_id, dataset_id
         self.counts = LoadCounts()
         self.coverages_changed = 0
-        self._fresh = not db.run(
-            "SELECT 1 FROM city_object WHERE dataset_id = ? LIMIT 1", [dataset_id]
-        )
-        self._ever = bool(
-            db.run("SELECT 1 FROM city_object_history WHERE dataset_id = ? LIMIT 1", [dataset_id])
-        )
+        self._present = Present(db, dataset_id)
         self._bulk = not db.run("SELECT 1 FROM city_object LIMIT 1")
         if self._bulk:
             for name, _ in OBJECT_INDEXES:
@@ -88,92 +75,56 @@ class Load:
 
         """
         rows = encoded(batch)
-        keep = self._first_of_each(rows.object_ids)
-        known = self._known(rows.object_ids[keep].tolist())
-        if known:
-            self._put_among_known(rows, keep, known)
-        else:
-            self._insert(rows, keep)
-            self.counts.new += len(keep)
+        hashes = hashed(rows.object_ids)
+        keep = self._first_of_each(rows.object_ids, hashes)
+        found = self._present.find(rows.object_ids[keep], hashes[keep])
+        changed = found.current & (found.digest != rows.digest[keep])
+        self._oids_seen.append(found.oid[found.current])
+        self.counts.same += int((found.current & ~changed).sum())
+        self.counts.new += int((~found.current).sum())
+        self.counts.changed += int(changed.sum())
+        before = close(self._db, found.oid[changed].tolist(), self.id) if changed.any() else {}
+        written = changed | ~found.current
+        self._insert(rows, keep[written], (found.oid[written], found.version[written]), before)
         if batch.nodes is not None:
             self._put_nodes(batch.nodes)
         gc.collect(1)  # a load runs without the collector, see writing.load
 
-    def _put_among_known(
-        self, rows: Encoded, keep: NDArray[np.int64], known: Mapping[str, Known]
-    ) -> None:
-        before = [known.get(each) for each in rows.object_ids[keep].tolist()]
-        current = np.array([each is not None and each.current for each in before], bool)
-        digests = np.array([0 if each is None else each.digest for each in before], np.int64)
-        changed = current & (digests != rows.digest[keep])
-        written = changed | ~current
-        self._oids_seen.append(
-            np.array([each.oid for each in before if each is not None and each.current], np.int64)
-        )
-        self.counts.same += int((current & ~changed).sum())
-        self.counts.new += int((~current).sum())
-        self.counts.changed += int(changed.sum())
-        earlier = [before[at] for at in np.flatnonzero(written)]
-        if changed.any():
-            self._close([each.oid for each in earlier if each is not None and each.current])
-        self._insert(rows, keep[written], earlier)
-
-    def _first_of_each(self, ids: NDArray[np.object_]) -> NDArray[np.int64]:
+    def _first_of_each(self, ids: Ids, hashes: Hashes) -> NDArray[np.int64]:
         """Positions whose identifier has not come before in this load; others are rejected."""
-        hashed = hash_array(ids, categorize=False) if len(ids) else np.empty(0, np.uint64)
         first = np.zeros(len(ids), bool)
-        first[np.unique(hashed, return_index=True)[1]] = True
-        at = np.searchsorted(self._ids_seen, hashed)
+        first[np.unique(hashes, return_index=True)[1]] = True
+        at = np.searchsorted(self._ids_seen, hashes)
         at[at == len(self._ids_seen)] = 0
         if len(self._ids_seen):
-            first &= self._ids_seen[at] != hashed
+            first &= self._ids_seen[at] != hashes
         for position in np.flatnonzero(~first):
             self.counts.rejected.append(
                 Rejection(str(ids[position]), "duplicate_id", "the identifier came before")
             )
-        merged = np.concatenate([self._ids_seen, hashed[first]])
+        merged = np.concatenate([self._ids_seen, hashes[first]])
         merged.sort(kind="stable")
         self._ids_seen = merged
         return np.flatnonzero(first)
-
-    def _known(self, ids: Sequence[str]) -> dict[str, Known]:
-        """object_id → what the store holds of it, current or ended."""
-        known: dict[str, Known] = {}
-        if self._ever:
-            sql, values = self._db.among("object_id", ids)
-            for object_id, oid, version in self._db.run(
-                "SELECT object_id, oid, max(version) FROM city_object_history"
-                f" WHERE dataset_id = ? AND {sql} GROUP BY object_id, oid",
-                [self._dataset_id, *values],
-            ):
-                known[object_id] = Known(oid, version, 0, current=False)
-        if not self._fresh:
-            sql, values = self._db.among("object_id", ids)
-            for object_id, oid, version, digest in self._db.run(
-                "SELECT object_id, oid, version, digest FROM city_object"
-                f" WHERE dataset_id = ? AND {sql}",
-                [self._dataset_id, *values],
-            ):
-                known[object_id] = Known(oid, version, digest, current=True)
-        return known
-
-    def _close(self, oids: Sequence[int]) -> None:
-        """Move current versions to history."""
-        close(self._db, oids, self.id)
 
     def _insert(
         self,
         rows: Encoded,
         positions: NDArray[np.int64],
-        earlier: Sequence[Known | None] = (),
+        earlier: tuple[NDArray[np.int64], NDArray[np.int64]],
+        before: Mapping[int, NDArray[np.float64]],
     ) -> None:
-        """Write these rows, each as the next version of what was there earlier."""
+        """Write these rows, each as the next version of what was there earlier.
+
+        `earlier` are oids and versions, 0 for what is new; `before` holds the boxes that the
+        spatial index still has for rows just closed.
+        """
         count = len(positions)
         if not count:
             return
         order = _along_hilbert(rows.bounds[positions])
         positions = positions[order]
-        oids, versions = self._numbered(count, [earlier[at] for at in order] if earlier else [])
+        oids, versions = self._numbered(earlier[0][order], earlier[1][order])
         given: dict[str, Column] = {name: _taken(rows.columns[name], positions) for name in _GIVEN}
         given |= {
             "oid": oids.tolist(),
@@ -184,25 +135,24 @@ class Load:
         }
         self._db.insert_columns("city_object", given)
         self._count(rows, positions)
-        self._index(oids, rows.bounds[positions], rows.types[positions])
+        self._index(oids, boxed(rows.bounds[positions], rows.types[positions]), before)
         if rows.meshes or rows.edges:
             numbers = [1] * count if isinstance(versions, Same) else versions
             ids = rows.object_ids[positions].tolist()
             self._insert_parts(rows, list(zip(ids, oids.tolist(), numbers, strict=True)))
 
     def _numbered(
-        self, count: int, earlier: Sequence[Known | None]
+        self, oids: NDArray[np.int64], versions: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], Column]:
         """An oid and a version for each row to be written."""
-        if not any(earlier):
-            oids = np.arange(self._next_oid, self._next_oid + count, dtype=np.int64)
-            self._next_oid += count
-            return oids, Same(1)
-        oids = np.array([0 if each is None else each.oid for each in earlier], np.int64)
         fresh = oids == 0
-        oids[fresh] = np.arange(self._next_oid, self._next_oid + int(fresh.sum()))
-        self._next_oid += int(fresh.sum())
-        return oids, [1 if each is None else each.version + 1 for each in earlier]
+        count = int(fresh.sum())
+        numbers = np.arange(self._next_oid, self._next_oid + count, dtype=np.int64)
+        self._next_oid += count
+        if count == len(oids):
+            return numbers, Same(1)
+        oids[fresh] = numbers
+        return oids, (versions + 1).tolist()
 
     def _count(self, rows: Encoded, positions: NDArray[np.int64]) -> None:
         classes = rows.types[positions] // RANKS
@@ -218,12 +168,21 @@ class Load:
             self._tally[key] = self._tally.get(key, 0) + count
 
     def _index(
-        self, oids: NDArray[np.int64], bounds: NDArray[np.float64], types: NDArray[np.int64]
+        self,
+        oids: NDArray[np.int64],
+        boxes: NDArray[np.float64],
+        before: Mapping[int, NDArray[np.float64]],
     ) -> None:
-        there = ~np.isnan(bounds[:, 0])
-        boxes = np.column_stack(
-            [bounds[:, 0], bounds[:, 2], bounds[:, 1], bounds[:, 3], types, types]
-        )
+        """Keep the boxes for the end; one that stays where it was is in the index already."""
+        there = ~np.isnan(boxes[:, 0])
+        if before:
+            moved = [
+                oid not in before or not np.array_equal(before[oid], box)
+                for oid, box in zip(oids.tolist(), boxes, strict=True)
+            ]
+            lost = [oid for oid, far in zip(oids.tolist(), moved, strict=True) if far]
+            self._db.unindex_boxes("city_object", [oid for oid in lost if oid in before])
+            there &= np.array(moved, bool)
         self._boxes.append((oids[there], boxes[there]))
 
     def _insert_parts(self, rows: Encoded, keys: Sequence[tuple[str, int, int]]) -> None:
@@ -314,7 +273,7 @@ class Load:
 
     def end_absent(self) -> None:
         """End every object of the data set that this load has not brought."""
-        if self._fresh:
+        if not self._present.count:
             return
         rows = self._db.run(
             "SELECT oid FROM city_object WHERE dataset_id = ? AND load_id <> ?",
@@ -325,7 +284,9 @@ class Load:
         absent = np.setdiff1d(present, seen, assume_unique=True)
         self.counts.ended += len(absent)
         for start in range(0, len(absent), 50_000):
-            self._close(absent[start : start + 50_000].tolist())
+            oids = absent[start : start + 50_000].tolist()
+            close(self._db, oids, self.id)
+            self._db.unindex_boxes("city_object", oids)
 
     def settle(self) -> None:
         """Build what was put off: indexes, spatial index, counts."""
