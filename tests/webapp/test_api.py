@@ -249,6 +249,24 @@ class TestAnalyses:
     def test_are_listed(self, client: FlaskClient) -> None:
         assert isinstance(client.get("/api/analyses").get_json(), list)
 
+    def test_are_run(self, client: FlaskClient) -> None:
+        found = client.post(
+            "/api/analyses/building_stock/execution", json={"inputs": {"by": "function"}}
+        )
+        assert found.status_code == 200, found.text
+        result = found.get_json()
+        assert (result["analysis"], result["version"]) == ("building_stock", 2)
+        assert sum(row["buildings"] for row in result["rows"]) == 3
+
+    def test_say_what_is_wrong_with_a_parameter(self, client: FlaskClient) -> None:
+        path = "/api/analyses/still_water/execution"
+        problem(client.post(path, json={"inputs": {"water_level": "high"}}), 400)
+        problem(client.post(path, json={"inputs": {}}), 400)
+        assert (
+            "water_level"
+            in problem(client.post(path, json={"inputs": {"waterlevel": 3}}), 400)["hint"]
+        )
+
     def test_unknown_ones_are_not_found(self, client: FlaskClient) -> None:
         problem(client.post("/api/analyses/nothing/execution", json={"inputs": {}}), 404)
 

@@ -270,6 +270,18 @@ class TestRun:
     def test_lists_analyses(self, city: str) -> None:
         assert "analyses" in answer("run", city, "--list")
 
+    def test_answers_with_a_table(self, city: str, tmp_path: Path) -> None:
+        found = answer("run", city, "building_stock", "--param", "by=dataset")
+        assert sum(row["buildings"] for row in found["rows"]) == 5
+        assert answer("run", city, "building_stock", "--by", "dataset")["rows"] == found["rows"]
+        path = tmp_path / "stock.csv"
+        assert "Building stock" in run("run", city, "building_stock", "-o", path).stdout
+        assert path.read_text().count("\n") >= 2
+
+    def test_refuses_a_parameter_out_of_range(self, city: str) -> None:
+        told = refusal("run", city, "still_water", "--water-level", "1e9")
+        assert told.startswith("error: water_level: 1e9 is above")
+
     def test_refuses_an_unknown_analysis(self, city: str) -> None:
         assert "no analysis 'nothing'" in refusal("run", city, "nothing")
 
