@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from cim.model import Mesh
 from cim.schema import CLASS_BY_CODE
-from layers.colour import CONSTRUCTIONS, ELEMENTS, RELIEF, Scheme, darker
+from layers.colour import Scheme, darker
 from layers.extrude import block_heights, blocks
 from layers.glb import FeatureTable, Surface, write
 from layers.ground import ground_heights
 from layers.layer import TileRequest, chosen
+from layers.legends import CONSTRUCTIONS, ELEMENTS, RELIEF
 from layers.polygons import rings_of
 from layers.solids import mesh_surface
 

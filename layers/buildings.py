@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from cim.schema import CLASSES
 from layers.bodies import Painted, tile_of
-from layers.colour import BUILDINGS
 from layers.extrude import block_heights
 from layers.layer import TileRequest, chosen
+from layers.legends import BUILDINGS
 from layers.mercator import city_bounds
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from cim.declare import Catalogue
-from layers import colour
+from layers import legends
 from layers.bodies import draw_constructions, draw_elements, draw_relief
 from layers.buildings import draw_buildings
 from layers.flat import (
@@ -47,77 +47,77 @@ LAYERS: Final = Catalogue(
         Layer(
             name="relief", title="Terrain surfaces", title_zh="地形面", group="terrain",
             kind="glb", draw=draw_relief, themes=("relief",), min_zoom=12, visible=False,
-            legend=colour.RELIEF.legend,
+            legend=legends.RELIEF.legend,
         ),
         Layer(
             name="land_use", title="Land use", title_zh="土地利用", group="land_use", kind="mvt",
             draw=draw_land_use, themes=("land_use",), min_zoom=8, finest_rank=EVERY_PIXEL,
-            opacity=0.7, legend=colour.LAND_USE.legend,
+            opacity=0.7, legend=legends.LAND_USE.legend,
         ),
         Layer(
             name="green", title="Plant cover", title_zh="植被", group="vegetation", kind="mvt",
             draw=draw_green, themes=("vegetation",), classes=("PlantCover",), min_zoom=8,
-            finest_rank=EVERY_PIXEL, opacity=0.8, legend=colour.GREEN.legend,
+            finest_rank=EVERY_PIXEL, opacity=0.8, legend=legends.GREEN.legend,
         ),
         Layer(
             name="water", title="Water", title_zh="水体", group="water", kind="mvt",
             draw=draw_water, themes=("water", "transportation"),
             classes=("WaterBody", "Waterway"), min_zoom=8, finest_rank=EVERY_PIXEL,
-            legend=colour.WATER.legend,
+            legend=legends.WATER.legend,
         ),
         Layer(
             name="roads", title="Roads and railways", title_zh="道路与铁路", group="transportation",
             kind="mvt", draw=draw_roads, themes=("transportation",),
             classes=("Road", "Railway", "Square", "Track"), min_zoom=8, finest_rank=EVERY_PIXEL,
-            legend=colour.ROADS.legend,
+            legend=legends.ROADS.legend,
         ),
         Layer(
             name="zones", title="Zones and boundaries", title_zh="区域与边界", group="generic",
             kind="mvt", draw=draw_zones, themes=("generic",), classes=("GenericLogicalSpace",),
             min_zoom=8, finest_rank=EVERY_PIXEL, opacity=0.3, visible=False,
-            legend=colour.ZONES.legend,
+            legend=legends.ZONES.legend,
         ),
         Layer(
             name="pipes", title="Pipes and cables", title_zh="地下管线", group="utility",
             kind="glb", draw=draw_pipes, themes=("utility",), classes=("Pipe", "Cable", "Canal"),
             min_zoom=14, finest_rank=TWO_PIXELS, crowd=2 * CROWD, underground=True,
-            legend=colour.NETWORKS.legend,
+            legend=legends.NETWORKS.legend,
         ),
         Layer(
             name="nodes", title="Manholes and valves", title_zh="检查井与阀门", group="utility",
             kind="glb", draw=draw_nodes, themes=("utility",),
             classes=("Manhole", "Valve", "UtilityNode"), min_zoom=16, underground=True,
-            legend=colour.NETWORKS.legend,
+            legend=legends.NETWORKS.legend,
         ),
         Layer(
             name="trees", title="Trees", title_zh="树木", group="vegetation", kind="glb",
             draw=draw_trees, themes=("vegetation",), classes=("SolitaryVegetationObject",),
-            min_zoom=15, crowd=2 * CROWD, legend=colour.TREES.legend,
+            min_zoom=15, crowd=2 * CROWD, legend=legends.TREES.legend,
         ),
         Layer(
             name="buildings", title="Buildings", title_zh="建筑", group="building", kind="glb",
             draw=draw_buildings, themes=("building",), min_zoom=12, finest_rank=TWO_PIXELS,
-            crowd=CROWD, legend=colour.BUILDINGS.legend,
+            crowd=CROWD, legend=legends.BUILDINGS.legend,
         ),
         Layer(
             name="constructions", title="Bridges and constructions", title_zh="桥梁与构筑物",
             group="construction", kind="glb", draw=draw_constructions, themes=("construction",),
-            min_zoom=13, finest_rank=TWO_PIXELS, crowd=CROWD, legend=colour.CONSTRUCTIONS.legend,
+            min_zoom=13, finest_rank=TWO_PIXELS, crowd=CROWD, legend=legends.CONSTRUCTIONS.legend,
         ),
         Layer(
             name="elements", title="Building elements (BIM)", title_zh="建筑构件（BIM）",
             group="element", kind="glb", draw=draw_elements, themes=("element",), min_zoom=16,
-            max_zoom=18, legend=colour.ELEMENTS.legend,
+            max_zoom=18, legend=legends.ELEMENTS.legend,
         ),
         Layer(
             name="furniture", title="City furniture", title_zh="城市部件", group="furniture",
             kind="mvt", draw=draw_furniture, themes=("furniture",), min_zoom=15, crowd=SHAPES,
-            legend=colour.FURNITURE.legend,
+            legend=legends.FURNITURE.legend,
         ),
         Layer(
             name="places", title="Places", title_zh="地点", group="generic", kind="mvt",
             draw=draw_places, themes=("generic",), min_zoom=13, crowd=SHAPES,
-            legend=colour.PLACES.legend,
+            legend=legends.PLACES.legend,
         ),
     ),
 )  # fmt: skip

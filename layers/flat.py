@@ -8,8 +8,9 @@ import shapely
 from numpy.typing import NDArray
 
 from cim.schema import CLASS_BY_CODE
-from layers.colour import FURNITURE, GREEN, LAND_USE, PLACES, ROADS, WATER, ZONES, Scheme
+from layers.colour import Scheme
 from layers.layer import TileRequest, chosen
+from layers.legends import FURNITURE, GREEN, LAND_USE, PLACES, ROADS, WATER, ZONES
 from layers.mercator import TileAddress, to_mercator
 from layers.mvt import EXTENT, clipped, encode
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from cim.schema import CLASSES
 from layers.bodies import finished
-from layers.colour import NETWORKS, darker
+from layers.colour import darker
 from layers.extrude import blocks
 from layers.glb import Surface
 from layers.ground import lowest_z, terrain_at
 from layers.layer import TileRequest
+from layers.legends import NETWORKS
 from layers.polygons import parts_of, rings_of
 from layers.tubes import FAR_SIDES, NEAR_SIDES, tubes
 

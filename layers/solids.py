@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cim.model import Mesh
-from layers.colour import SURFACES, rgba
+from layers.colour import rgba
 from layers.glb import Surface
+from layers.legends import SURFACES
 from layers.polygons import Numbers, Points, Rings, signed_areas, triangulated
 
 

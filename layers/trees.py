@@ -4,11 +4,12 @@ import numpy as np
 import shapely
 
 from layers.bodies import finished
-from layers.colour import TREES, TRUNK, rgba
+from layers.colour import rgba
 from layers.extrude import block_heights
 from layers.glb import Surface
 from layers.ground import ground_heights
 from layers.layer import TileRequest, chosen
+from layers.legends import TREES, TRUNK
 
 TREE_HEIGHT = 6.0
 """Metres drawn where the height is unknown."""

@@ -12,7 +12,8 @@ from shapely import MultiPolygon, Point, Polygon, affinity, box
 import layers
 from cim.errors import InputError, NotFoundError
 from cim.model import Batch
-from layers.colour import BUILDINGS, rgba
+from layers.colour import rgba
+from layers.legends import BUILDINGS
 
 E0, N0 = ORIGIN
 

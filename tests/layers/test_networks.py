@@ -5,7 +5,8 @@ from cities import ORIGIN, water_main
 from shapely import LineString, Point, box
 
 import layers
-from layers.colour import NETWORKS, rgba
+from layers.colour import rgba
+from layers.legends import NETWORKS
 from layers.pipes import diameter_of
 
 E0, N0 = ORIGIN
