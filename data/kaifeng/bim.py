@@ -84,13 +84,10 @@ class _Build:
     def product(self, kind: str, name: str, place: Entity, shape: Entity, **more: Any) -> Entity:
         """An element with a shape; counted."""
         self.counts[kind] = self.counts.get(kind, 0) + 1
-        tag = {} if kind in {"IfcSpace", "IfcOpeningElement"} else {"Tag": f"T{self.ifc_tag():05d}"}
+        tagged = kind not in {"IfcSpace", "IfcOpeningElement"}
+        tag = {"Tag": f"T{sum(self.counts.values()):05d}"} if tagged else {}
         return self.ifc.rooted(kind, Name=name, ObjectPlacement=place, Representation=shape,
                                **tag, **more)  # fmt: skip
-
-    def ifc_tag(self) -> int:
-        """A running number."""
-        return sum(self.counts.values())
 
     def of(self, material: str, element: Entity) -> None:
         """Say what an element is made of; written at the end."""

@@ -196,7 +196,7 @@ def find_site(blocks: list[Block], name: str, near: tuple[float, float],
     for block in sorted(blocks, key=lambda each: each.geometry.distance(spot)):
         angle = orientation(block.geometry)
         inner = block.geometry.buffer(-min(size) / 2)
-        if inner.is_empty:
+        if inner.is_empty or block.kind in {"green", "redevelopment"}:
             continue
         target = shapely.shortest_line(inner, spot)
         for point in (shapely.get_point(target, 0), inner.representative_point()):

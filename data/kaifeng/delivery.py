@@ -1,7 +1,7 @@
 """Writes the district as a delivery of files, and what a right loader must find in them."""
 
 import json
-import shutil
+import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -279,10 +279,18 @@ def _for_geopackage(table: pd.DataFrame) -> pd.DataFrame:
     return table[list(_BUILDING_COLUMNS)].rename(columns=_BUILDING_COLUMNS)
 
 
+def _clear(out: Path) -> None:
+    """Remove the files of an earlier delivery, and nothing else that lies there."""
+    earlier = tomllib.loads((out / "delivery.toml").read_text(encoding="utf-8"))
+    for file in {each["file"] for each in earlier.get("dataset", [])}:
+        for path in out.glob(f"{Path(file).stem}.*"):
+            path.unlink()
+
+
 def deliver(out: Path, seed: int = 1) -> dict[str, Any]:
     """Write the whole delivery into `out`, replacing an earlier one; the expected totals."""
     if (out / "delivery.toml").exists():
-        shutil.rmtree(out)
+        _clear(out)
     out.mkdir(parents=True, exist_ok=True)
     delivery = Delivery(out, make_district(seed), seed)
     delivery.buildings()
