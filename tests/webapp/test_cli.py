@@ -324,6 +324,24 @@ class TestAnotherProcess:
         assert done.stderr == ""
         assert "5 new" in done.stdout
 
+    def test_progress_is_shown_on_a_terminal(self, city: str, geojson: Path) -> None:
+        ours, theirs = os.openpty()
+        with subprocess.Popen(
+            [sys.executable, "-m", "webapp", "load", city, str(geojson)],
+            stdout=subprocess.PIPE, stderr=theirs,
+        ) as process:  # fmt: skip
+            os.close(theirs)
+            shown = b""
+            try:
+                while chunk := os.read(ours, 4096):
+                    shown += chunk
+            except OSError:  # the other end is closed: Linux says so with an error
+                pass
+            os.close(ours)
+        assert process.returncode == 0
+        assert geojson.name in shown.decode()
+        assert shown.endswith(b"\r\x1b[K")
+
     def test_serves_on_loopback_and_stops_when_told(self, city: str) -> None:
         process = subprocess.Popen(
             [sys.executable, "-m", "webapp", "serve", city, "--port", "0"],

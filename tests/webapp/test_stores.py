@@ -58,3 +58,22 @@ def test_shell_tells_the_same(made: str) -> None:
     for command in (["info"], ["query", "--limit", "1"], ["check"], ["loads"]):
         result = CliRunner().invoke(main, [*command, made])
         assert result.exit_code == 0, result.output
+
+
+@pytest.mark.postgis
+def test_password_of_a_database_is_never_told(
+    postgis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIM_DATA", str(tmp_path))
+    url = postgis_url.replace("cim@", "cim:geh3im@")
+    small_city.make(url)
+    commands = (["info", url], ["loads", url], ["datasets", url], ["init", url, "--crs=EPSG:1"])
+    for command in commands:
+        for options in ([], ["--json"]):
+            assert "geh3im" not in CliRunner().invoke(main, [*command, *options]).output
+    app = create_app(url)
+    client = app.test_client()
+    for path in ("/api/city", "/api/datasets", "/api/loads", "/api/scene", "/api/objects/1", "/"):
+        assert "geh3im" not in client.get(path).text
+    app.extensions["cim"].forget()
+    assert not [each for each in tmp_path.rglob("*") if "geh3im" in str(each)]
