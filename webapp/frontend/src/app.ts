@@ -2,8 +2,9 @@ import { ApiError, getCity, getLayers, getScene, type City, type CityObject, typ
 import { language, setLanguage, t, titled } from "./i18n";
 import { CITY_CLASSES } from "./classes";
 import { outdated } from "./layers/net";
+import { QUALITY } from "./layers/quality";
 import { CityMap, type Picked } from "./map";
-import { homeCamera } from "./camera";
+import { firstCamera, homeCamera } from "./camera";
 import { Scene, type Look } from "./scene";
 import { EMPTY_STATE, fromHash, toHash, type AppState, type Camera } from "./state";
 import { Theme } from "./theme";
@@ -17,6 +18,7 @@ import { StatusBar } from "./ui/status-bar";
 const POLL_MS = 5000;
 const HASH_MS = 300;
 const FLY_MS = 1600;
+const PHONE = "(max-width: 720px)";
 
 const part = (id: string): HTMLElement => document.getElementById(id)!;
 
@@ -58,6 +60,7 @@ export class App {
       tilt: () => this.map?.turn({ pitch: this.map.camera.pitch < 5 ? 55 : 0 }),
       underground: () => this.setUnderground(!this.state.underground),
     });
+    document.body.classList.toggle("layers-hidden", matchMedia(PHONE).matches);
     this.head();
   }
 
@@ -92,7 +95,7 @@ export class App {
     this.status.showCity(city);
     this.failures = 0;
     this.status.showErrors(0);
-    const camera = this.map?.camera ?? this.state.camera ?? homeCamera(this.scene);
+    const camera = this.map?.camera ?? this.state.camera ?? firstCamera(this.scene);
     this.scene.groundLevel = await this.scene.groundAt(camera.longitude, camera.latitude);
     if (!this.map) this.startMap(camera, this.scene.groundLevel);
     this.layers.render(this.scene, this.state);
@@ -100,8 +103,7 @@ export class App {
   }
 
   private startMap(camera: Camera, ground: number): void {
-    const canvas = document.createElement("canvas");
-    if (!canvas.getContext("webgl2")) return this.withoutMap();
+    if (!QUALITY.canDraw) return this.withoutMap();
     this.map = new CityMap(part("map"), camera, ground, {
       moved: (moved) => this.moved(moved),
       clicked: (picked) => this.clicked(picked),
@@ -142,7 +144,8 @@ export class App {
       onTileError: (error) => this.tileFailed(error),
       onMesh: (mesh) => mesh && this.scene?.learnGround(mesh.bases) && setTimeout(() => this.draw()),
     };
-    this.map.draw(this.scene.layers(this.state, look), this.theme.dark);
+    const isDark = this.theme.dark || this.state.underground || this.scene.imagery(this.state) !== null;
+    this.map.draw(this.scene.layers(this.state, look), isDark);
     this.status.showLoading(true);
   }
 
@@ -191,7 +194,7 @@ export class App {
   }
 
   private hovered(x: number, y: number): void {
-    const place = this.map?.groundAt(x, y) ?? null;
+    const place = x >= 0 && y >= 0 ? (this.map?.groundAt(x, y) ?? null) : null;
     this.status.showPlace(place, place && (this.scene?.heights?.at(...place) ?? null));
   }
 

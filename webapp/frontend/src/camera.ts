@@ -3,6 +3,12 @@ import type { Camera } from "./state";
 
 const WORLD: Camera = { longitude: 105, latitude: 35, zoom: 4, pitch: 0, bearing: 0 };
 
+/** The first view: nearer than the whole city, so that its buildings are seen. */
+export function firstCamera(scene: Scene): Camera {
+  const home = homeCamera(scene);
+  return { ...home, zoom: Math.min(home.zoom + 1, Math.max(home.zoom, 16)), pitch: home.pitch && 55, bearing: home.pitch && -12 };
+}
+
 /** The view that shows the whole city: the scene's own, else one made from the city's bounds. */
 export function homeCamera({ json, city }: Scene): Camera {
   const given = json.initialViewState;

@@ -2,6 +2,7 @@ import { Deck, FlyToInterpolator, LinearInterpolator, MapView, type Layer, type 
 import { fitting, labelLayer } from "./layers/label-board";
 import type { Label } from "./layers/labels";
 import { CimVectorLayer } from "./layers/vector-layer";
+import { QUALITY } from "./layers/quality";
 import type { Camera } from "./state";
 
 export interface Picked {
@@ -54,7 +55,8 @@ export class CityMap {
       views: new MapView({ id: "map", repeat: false, farZMultiplier: 1.5, nearZMultiplier: 0.05 }),
       controller: { inertia: 250, scrollZoom: { speed: 0.012, smooth: true }, touchRotate: true },
       initialViewState: this.viewState() as never,
-      useDevicePixels: Math.min(window.devicePixelRatio, 2),
+      useDevicePixels: QUALITY.pixelRatio,
+      deviceProps: { type: "webgl", webgl: { antialias: QUALITY.smoothEdges } } as never,
       pickingRadius: 3,
       layers: [],
       // a pass over the whole city for each movement of the pointer costs more than it tells

@@ -41,6 +41,9 @@ const GROUND = ["TerrainLayer", "CimTerrainLayer", "TileLayer", "BitmapLayer", "
 
 const GREY = [150, 156, 162];
 
+/** Opacities in the underground view; deck.gl draws 0.06 as a quarter. */
+const SEEN_THROUGH = { ground: 0.08, bodies: 0.035 };
+
 /** The ground's tiles carry what is draped on it: as fine as one may look at it. */
 const FINEST_GROUND = 19;
 
@@ -99,11 +102,11 @@ export class Scene {
     this.described = new Map(kept.map((layer) => [layer.props.id, layer]));
     this.terrain = infos.find((info) => info.kind === "terrain") ?? null;
     this.heights = this.terrain
-      ? new Heights(this.template(this.terrain, "png"), this.terrain.min_zoom, this.terrain.max_zoom)
+      ? new Heights(this.template(this.terrain, "png"), this.terrain.min_zoom, this.terrain.max_zoom, city.bbox)
       : null;
     const vector = infos.filter((info) => info.kind === "mvt");
     this.sources = new Map(
-      vector.map((info) => [info.id, new VectorSource(this.template(info, "mvt"), info.min_zoom, info.max_zoom)]),
+      vector.map((info) => [info.id, new VectorSource(this.template(info, "mvt"), info.min_zoom, info.max_zoom, city.bbox)]),
     );
   }
 
@@ -129,7 +132,7 @@ export class Scene {
     return (given as string | undefined) ?? `/tiles/${this.city.version}/${info.id}/{z}/{x}/{y}.${ending}`;
   }
 
-  /** Layers back to front; under the ground first where the ground is looked through. */
+  /** Layers back to front. */
   layers(state: AppState, look: Look): Layer[] {
     const drawn = this.infos.filter((info) => info.kind === "glb" || info.kind === "mvt");
     const listed = new Set(this.infos.map((info) => info.id));
@@ -140,10 +143,11 @@ export class Scene {
     const ground = this.ground(state, look);
     const make = (infos: LayerInfo[]): Layer[] => infos.flatMap((info) => this.layer(info, state, look));
     return [
-      ...make(state.underground ? below : []),
       ground,
       ...make(state.underground ? [] : below),
       ...make(above),
+      // nothing before this hides what is behind it then, so these are seen through everything
+      ...make(state.underground ? below : []),
       ...make(flat),
       ...extra.map((each) => new (DRAWN[each.type] as LayerClass)(each.props)),
     ];
@@ -160,7 +164,7 @@ export class Scene {
       id: "ground",
       data: "ground",
       visible: choice.visible,
-      opacity: state.underground ? Math.min(choice.opacity, 0.26) : choice.opacity,
+      opacity: state.underground ? Math.min(choice.opacity, SEEN_THROUGH.ground) : choice.opacity,
       heights: this.heights,
       flatHeight: this.flatHeight,
       imagery: image,
@@ -245,14 +249,21 @@ export class Scene {
         data: this.template(info, ending),
         minZoom: info.min_zoom,
         maxZoom: info.max_zoom,
+        visibleMinZoom: info.min_zoom,
+        extent: this.city.bbox,
         pickable: info.pickable,
-        visible: choice.visible,
+        visible: choice.visible && (!info.underground || this.showsUnderground(state)),
         onTileError: look.onTileError,
         opacity: choice.opacity,
         ...own,
         updateTriggers: { ...(described?.props.updateTriggers as Props), getTileData: look.attempt },
       }),
     ];
+  }
+
+  /** What is under a closed ground need not be read. */
+  private showsUnderground(state: AppState): boolean {
+    return state.underground || (this.terrain !== null && !this.choice(this.terrain, state).visible);
   }
 
   private meshProps(info: LayerInfo, state: AppState, look: Look): Props {
@@ -262,7 +273,7 @@ export class Scene {
       selectedOid: state.selected ?? 0,
       style: look.style,
       zRange: this.zRange(),
-      opacity: seenThrough ? Math.min(opacity, 0.3) : opacity,
+      opacity: seenThrough ? Math.min(opacity, SEEN_THROUGH.bodies) : opacity,
       writesDepth: !seenThrough && opacity > 0.98,
       hidesBacks: seenThrough,
       onTileLoad: (tile: { content: MeshTile | null }) => info.underground || look.onMesh(tile.content),

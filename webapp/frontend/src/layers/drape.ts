@@ -23,7 +23,7 @@ export interface Drape {
 }
 
 const SIZE = 768;
-const SELECTED = "rgb(255 150 20)";
+const SELECTED = "rgb(235 30 110)";
 const CASING_FROM_PX = 3.5;
 
 /** The picture of a ground tile: colour or image, then layers; null where it is all one colour. */

@@ -1,4 +1,4 @@
-import { fetchTile, tilePosition, tileUrl, type TileIndex } from "./net";
+import { fetchTile, meets, tilePosition, tileUrl, type Bounds, type TileIndex } from "./net";
 
 /** Heights of one terrain tile, row by row from the north-west, metres. */
 export interface HeightTile {
@@ -8,6 +8,7 @@ export interface HeightTile {
 }
 
 const CACHE_TILES = 160;
+const COARSE_ZOOM = 9;
 
 /** The terrain's heights: tiles by index, ground height at a place; keeps the tiles read last. */
 export class Heights {
@@ -18,11 +19,14 @@ export class Heights {
     readonly template: string,
     readonly minZoom: number,
     readonly maxZoom: number,
+    /** Where the city is; beyond it coarse heights will do. */
+    private readonly bounds: Bounds | null,
   ) {}
 
   /** The tile that covers `index`: itself, or its ancestor where the terrain is not that fine. */
   cover(index: TileIndex): Promise<HeightTile | null> {
-    const up = Math.max(index.z - this.maxZoom, 0);
+    const finest = meets(index, this.bounds) ? this.maxZoom : Math.min(COARSE_ZOOM, this.maxZoom);
+    const up = Math.max(index.z - finest, 0);
     const own = { x: index.x >> up, y: index.y >> up, z: index.z - up };
     const key = `${own.z}/${own.x}/${own.y}`;
     const known = this.tiles.get(key);

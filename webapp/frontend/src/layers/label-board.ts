@@ -53,7 +53,7 @@ function depth([x, y, z]: number[], { viewProjectionMatrix: m }: Viewport): numb
   return m[3] * x + m[7] * y + m[11] * z + m[15];
 }
 
-/** Writes labels in front of everything; `dark` is for a dark map. */
+/** Writes labels in front of everything; `dark` is for a map of dark or many colours. */
 export function labelLayer(labels: Label[], dark: boolean): Layer {
   return new TextLayer<Label>({
     id: "labels",
@@ -64,12 +64,12 @@ export function labelLayer(labels: Label[], dark: boolean): Layer {
     getSize: (label) => label.size,
     getColor: dark ? [232, 237, 243] : [40, 48, 58],
     outlineColor: dark ? [20, 25, 31, 230] : [255, 255, 255, 235],
-    outlineWidth: 3,
+    outlineWidth: 2.4,
     sizeUnits: "pixels",
     characterSet: "auto",
     fontFamily: FONT,
-    fontWeight: 500,
-    fontSettings: { sdf: true, fontSize: 48, buffer: 8, radius: 12, smoothing: 0.2 },
+    fontWeight: 700,
+    fontSettings: { sdf: true, fontSize: 56, buffer: 10, radius: 14, smoothing: 0.14 },
     getPixelOffset: (label) => (label.kind === "point" ? [0, -12] : [0, 0]),
     parameters: { depthCompare: "always", depthWriteEnabled: false },
     updateTriggers: { getColor: dark },

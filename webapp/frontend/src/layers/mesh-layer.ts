@@ -97,7 +97,7 @@ void main(void) {
 const defaultProps = {
   mesh: { type: "object", value: null, compare: false },
   selectedOid: 0,
-  selectedColor: { type: "array", value: [255, 170, 40] },
+  selectedColor: { type: "array", value: [235, 30, 110] },
   style: { type: "object", value: null, optional: true },
 };
 

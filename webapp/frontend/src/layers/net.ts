@@ -57,6 +57,16 @@ export function tileDegrees([u, v]: [number, number], { x, y, z }: TileIndex): [
   return [((x + u) / size) * 360 - 180, mercatorLatitude((y + v) / size)];
 }
 
+export type Bounds = [west: number, south: number, east: number, north: number];
+
+/** Whether a tile and a box in degrees share any place; a missing box is everywhere. */
+export function meets(index: TileIndex, bounds: Bounds | null): boolean {
+  if (!bounds) return true;
+  const [west, north] = tileDegrees([0, 0], index);
+  const [east, south] = tileDegrees([1, 1], index);
+  return west <= bounds[2] && east >= bounds[0] && south <= bounds[3] && north >= bounds[1];
+}
+
 function mercatorLatitude(row: number): number {
   return (Math.atan(Math.sinh(Math.PI * (1 - 2 * row))) * 180) / Math.PI;
 }

@@ -1,6 +1,7 @@
 import { Layer, picking, project32, type LayerProps, type UpdateParameters } from "@deck.gl/core";
 import type { Buffer, Texture } from "@luma.gl/core";
 import { Model } from "@luma.gl/engine";
+import { QUALITY } from "./quality";
 import type { TerrainMesh } from "./terrain-mesh";
 
 type OwnProps = {
@@ -126,7 +127,7 @@ export class TerrainMeshLayer extends Layer<Required<OwnProps>> {
       width,
       height,
       mipLevels: device.getMipLevelCount(width, height),
-      sampler: { minFilter: "linear", magFilter: "linear", mipmapFilter: "linear", maxAnisotropy: 4 },
+      sampler: { minFilter: "linear", magFilter: "linear", mipmapFilter: "linear", maxAnisotropy: QUALITY.anisotropy },
     });
     texture.copyExternalImage({ image });
     texture.generateMipmapsWebGL();

@@ -1,5 +1,5 @@
 import { MVTLoader } from "@loaders.gl/mvt";
-import { fetchTile, tilePosition, tileUrl, tileWidth, type TileIndex } from "./net";
+import { fetchTile, meets, tilePosition, tileUrl, tileWidth, type Bounds, type TileIndex } from "./net";
 
 type Point = [number, number];
 
@@ -34,11 +34,12 @@ export class VectorSource {
     readonly template: string,
     readonly minZoom: number,
     readonly maxZoom: number,
+    private readonly bounds: Bounds | null,
   ) {}
 
   /** The tile that covers `index`: itself, or its ancestor where there are none that fine. */
   cover(index: TileIndex): Promise<VectorTile | null> {
-    if (index.z < this.minZoom) return Promise.resolve(null);
+    if (index.z < this.minZoom || !meets(index, this.bounds)) return Promise.resolve(null);
     const up = Math.max(index.z - this.maxZoom, 0);
     const own = { x: index.x >> up, y: index.y >> up, z: index.z - up };
     const key = `${own.z}/${own.x}/${own.y}`;
