@@ -60,18 +60,24 @@ def buildings(count: int, seed: int = 1) -> gpd.GeoDataFrame:
     )
 
 
-def batches(frame: gpd.GeoDataFrame) -> Iterator[Batch]:
+def batches(frame: gpd.GeoDataFrame, class_name: str = "Building") -> Iterator[Batch]:
     """The frame in pieces, as a reader gives them."""
     for start in range(0, len(frame), CHUNK):
         piece = pd.DataFrame(frame.iloc[start : start + CHUNK]).reset_index(drop=True)
         piece["geometry"] = pd.Series(np.asarray(piece["geometry"], object), dtype=object)
-        yield Batch(piece.assign(**{"class": "Building"}))
+        yield Batch(piece.assign(**{"class": class_name}))
 
 
-def load(store: Store, frame: gpd.GeoDataFrame, *, keep_absent: bool = False) -> str:
+def load(
+    store: Store,
+    frame: gpd.GeoDataFrame,
+    *,
+    keep_absent: bool = False,
+    class_name: str = "Building",
+) -> str:
     """One load; its counts."""
     with store.load(Delivery(Dataset("buildings"), "bench", keep_absent=keep_absent)) as opened:
-        for batch in batches(frame):
+        for batch in batches(frame, class_name):
             opened.put(batch)
     counts = opened.counts
     return f"new {counts.new}, changed {counts.changed}, same {counts.same}, ended {counts.ended}"

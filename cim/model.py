@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pyproj import CRS
 
+from cim.errors import InputError
 from cim.schema import ACCESS_LEVELS
 
 MeshKind = Literal["MultiSurface", "Solid", "CompositeSolid", "Triangles"]
@@ -178,8 +179,16 @@ class CityModel:
 
 
 def access_rank(level: str) -> int:
-    """0 for public … 3 for secret; an unknown level counts as the most closed one."""
-    return ACCESS_LEVELS.index(level) if level in ACCESS_LEVELS else len(ACCESS_LEVELS) - 1
+    """0 for public … 3 for secret.
+
+    Raises
+    ------
+    InputError
+        If there is no such level: to guess would open or close too much.
+    """
+    if level not in ACCESS_LEVELS:
+        raise InputError(f"no level of access {level!r}", hint=", ".join(ACCESS_LEVELS))
+    return ACCESS_LEVELS.index(level)
 
 
 MANUFACTURER_PSETS: Final = (

@@ -104,7 +104,7 @@ def _best_meshes(
     wanted = np.flatnonzero(detailed | pointlike | everything)
     if not len(wanted):
         return []
-    found = request.store.meshes(rows.oid[wanted].tolist())
+    found = request.store.meshes(rows.oid[wanted].tolist(), rows.version[wanted].tolist())
     pairs = zip(wanted.tolist(), rows.oid[wanted].tolist(), strict=True)
     return [(number, found[oid][-1]) for number, oid in pairs if found.get(oid)]
 

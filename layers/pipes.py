@@ -100,9 +100,8 @@ def _details(request: TileRequest, rows: "ObjectRows") -> _Details:
     own = [{key.lower(): each for key, each in known.get(oid, {}).items()} for oid in oids]
     words = [_word(each) or function for each, function in zip(own, rows.function, strict=True)]
     if None in words:
-        joined = _networks(request)
-        pairs = zip(words, rows.object_id, strict=True)
-        words = [word or joined.get(name) for word, name in pairs]
+        joined = request.store.networks(oids)
+        words = [word or joined.get(oid) for word, oid in zip(words, oids, strict=True)]
     diameter = np.array([diameter_of(each) for each in own])
     return _Details(
         np.where(np.isfinite(diameter), diameter, DIAMETER),
@@ -114,21 +113,6 @@ def _details(request: TileRequest, rows: "ObjectRows") -> _Details:
 def _word(attributes: Mapping[str, Any]) -> str | None:
     found = next((attributes[key] for key in NETWORK_NAMES if key in attributes), None)
     return found if isinstance(found, str) else None
-
-
-def _networks(request: TileRequest) -> dict[str, str]:
-    """Network by object_id, from the edges and nodes of the objects around the tile."""
-    west, south, east, north = request.address.degrees
-    pad = (east - west) / 20
-    city = request.store.select(
-        bbox=(west - pad, south - pad, east + pad, north + pad),
-        classes=request.layer.classes,
-        at=request.at,
-        clearance=request.clearance,
-    )
-    names = city.objects["object_id"].reindex(city.edges.index)
-    found = dict(zip(city.nodes["object_id"], city.nodes["network"], strict=True))
-    return found | dict(zip(names, city.edges["network"], strict=True))
 
 
 def diameter_of(attributes: Mapping[str, Any]) -> float:

@@ -26,6 +26,9 @@ DECK_TYPES = {"glb": "CimMeshTileLayer", "mvt": "CimVectorLayer", "terrain": "Ci
 WINDOW = (1280, 800)
 """Pixels of the window that the whole city is fitted into at first."""
 
+CLOSER = 1.3
+"""Zoom levels nearer than what shows all of a city: buildings are what people look for."""
+
 EMPTY_CAMERA = {"longitude": 0.0, "latitude": 20.0, "zoom": 1.5}
 
 FEATURE_COLOUR = "[properties.r, properties.g, properties.b]"
@@ -201,14 +204,14 @@ def _deck_layer(shown: Shown, root: str, lang: str) -> pydeck.Layer:
 
 
 def camera(bbox: tuple[float, float, float, float] | None) -> dict[str, float]:
-    """Where the camera stands at first: over the middle of the city, seeing all of it."""
+    """Where the camera stands at first: over the middle of the city, seeing most of it."""
     if bbox is None:
         return EMPTY_CAMERA | {"pitch": 0, "bearing": 0}
     west, south, east, north = bbox
     latitude = (south + north) / 2
     across = max(east - west, 1e-4) / 360
     up = max(north - south, 1e-4) / 360 / cos(radians(latitude))
-    zoom = min(log2(WINDOW[0] / 512 / across), log2(WINDOW[1] / 512 / up))
+    zoom = min(log2(WINDOW[0] / 512 / across), log2(WINDOW[1] / 512 / up)) + CLOSER
     return {
         "longitude": (west + east) / 2,
         "latitude": latitude,

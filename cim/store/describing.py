@@ -20,6 +20,11 @@ _FIELDS: Final = (
     " storeys_above_ground, storeys_below_ground, lod, valid_from, valid_to, access, cim_level,"
     " version, load_id, {geometry}, CAST(attributes AS TEXT)"
 )
+_NAMES: Final = (
+    *(each.strip() for each in _FIELDS.split(",")[:-2]),
+    "geometry",
+    "attributes",
+)
 
 
 def find(db: Dialect, object_id: str, clearance: str) -> int:
@@ -53,6 +58,24 @@ def find(db: Dialect, object_id: str, clearance: str) -> int:
     return int(rows[0][0])
 
 
+def stored(db: Dialect, oid: int, clearance: str) -> dict[str, Any]:
+    """The row of one current object as the store holds it: codes, WKB, attributes as JSON text.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none, or it is above the reader's clearance.
+    """
+    rows = db.run(
+        f"SELECT {_FIELDS.format(geometry=db.geometry_as_wkb)} FROM city_object"
+        " WHERE oid = ? AND access <= ?",
+        [oid, access_rank(clearance)],
+    )
+    if not rows:
+        raise NotFoundError(f"no object number {oid}", hint="it may have been ended or undone")
+    return dict(zip(_NAMES, rows[0], strict=True))
+
+
 def describe(db: Dialect, oid: int, clearance: str, city_crs: str) -> dict[str, Any]:
     """The object with that number, as plain values.
 
@@ -62,15 +85,7 @@ def describe(db: Dialect, oid: int, clearance: str, city_crs: str) -> dict[str, 
         If there is none, or it is above the reader's clearance.
 
     """
-    rows = db.run(
-        f"SELECT {_FIELDS.format(geometry=db.geometry_as_wkb)} FROM city_object"
-        " WHERE oid = ? AND access <= ?",
-        [oid, access_rank(clearance)],
-    )
-    if not rows:
-        raise NotFoundError(f"no object number {oid}", hint="it may have been ended or undone")
-    names = [each.strip() for each in _FIELDS.format(geometry="geometry").split(",")]
-    row = dict(zip(names[:-1], rows[0], strict=False)) | {"attributes": rows[0][-1]}
+    row = stored(db, oid, clearance)
     of_class = CLASS_BY_CODE[row["class"]]
     kept = ("object_id", "name", "parent_id", "function", "height", "ground_height",
             "storeys_above_ground", "storeys_below_ground", "lod", "valid_from", "valid_to",

@@ -40,6 +40,7 @@ class ObjectRows:
     status: NDArray[np.object_]
     lod: NDArray[np.object_]
     object_id: NDArray[np.object_]
+    version: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.oid)
@@ -62,7 +63,7 @@ class Question:
 
 _TILE_FIELDS: Final = (
     "oid, class, {geometry}, height, ground_height, storeys_above_ground,"
-    " name, function, status, lod, object_id"
+    " name, function, status, lod, object_id, version"
 )
 _MODEL_FIELDS: Final = (
     "oid, object_id, dataset_id, class, {geometry}, name, parent_id, status, function, height,"
@@ -172,7 +173,7 @@ def _times(question: Question, table: str) -> list[tuple[str, list[Any]]]:
 def tile_rows(db: Dialect, question: Question, city_crs: str) -> ObjectRows:
     """The hot path of tiles: no attributes are parsed."""
     rows = db.run(*asked(db, question, _TILE_FIELDS, city_crs))
-    columns: Sequence[Any] = list(zip(*rows, strict=True)) if rows else [()] * 11
+    columns: Sequence[Any] = list(zip(*rows, strict=True)) if rows else [()] * 12
     statuses = np.array([*STATUSES, None], object)
     status = [len(STATUSES) if code is None else code for code in columns[8]]
     return ObjectRows(
@@ -187,6 +188,7 @@ def tile_rows(db: Dialect, question: Question, city_crs: str) -> ObjectRows:
         status=statuses[np.array(status, np.int64)],
         lod=_objects(columns[9]),
         object_id=_objects(columns[10]),
+        version=np.array(columns[11], np.int64),
     )
 
 
@@ -249,6 +251,23 @@ def meshes_of(
         if version == (versions or {}).get(oid, current):
             found.setdefault(oid, []).append(unpacked(object_id or str(oid), tuple(mesh)))
     return {oid: tuple(each) for oid, each in found.items()}
+
+
+def networks_of(db: Dialect, oids: Sequence[int]) -> dict[int, str]:
+    """Network by oid, of edges and of nodes."""
+    sql, values = db.among("o.oid", oids)
+    edges = db.run(
+        "SELECT o.oid, e.network FROM city_object AS o JOIN network_edge AS e"
+        f" ON e.oid = o.oid AND e.version = o.version WHERE {sql}",
+        values,
+    )
+    nodes = db.run(
+        "SELECT o.oid, n.network FROM city_object AS o JOIN network_node AS n"
+        " ON n.dataset_id = o.dataset_id AND n.object_id = o.object_id"
+        f" WHERE n.closed_by IS NULL AND {sql}",
+        values,
+    )
+    return dict([*nodes, *edges])
 
 
 def search(db: Dialect, text: str, limit: int, clearance: str) -> list[Row]:

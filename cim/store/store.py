@@ -285,9 +285,16 @@ class Store:
         )
         return reading.tile_rows(self._db, question, self.crs_name)
 
-    def meshes(self, oids: Sequence[int]) -> dict[int, tuple[Mesh, ...]]:
-        """Surfaces of current objects by oid, the best level of detail last."""
-        return reading.meshes_of(self._db, list(oids))
+    def meshes(
+        self, oids: Sequence[int], versions: Sequence[int] | None = None
+    ) -> dict[int, tuple[Mesh, ...]]:
+        """Surfaces by oid, the best level of detail last; of the current versions unless told."""
+        wanted = None if versions is None else dict(zip(oids, versions, strict=True))
+        return reading.meshes_of(self._db, list(oids), wanted)
+
+    def networks(self, oids: Sequence[int]) -> dict[int, str]:
+        """The network that current objects are edges or nodes of, by oid."""
+        return reading.networks_of(self._db, list(oids))
 
     def attributes(self, oids: Sequence[int]) -> dict[int, dict[str, Any]]:
         """Attributes of current objects by oid."""
@@ -300,6 +307,10 @@ class Store:
     def find(self, object_id: str, clearance: str = "secret") -> int:
         """The oid of ``ID`` or ``DATASET/ID``; see `describing.find`."""
         return describing.find(self._db, object_id, clearance)
+
+    def stored(self, oid: int, clearance: str = "secret") -> dict[str, Any]:
+        """The bare row of one object; see `describing.stored`."""
+        return describing.stored(self._db, oid, clearance)
 
     def describe(self, oid: int, clearance: str = "secret") -> dict[str, Any]:
         """Everything about one object; see `describing.describe`."""

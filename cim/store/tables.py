@@ -157,6 +157,7 @@ INDEXES: Final = (
     "CREATE INDEX mesh_key ON mesh (oid, version)",
     "CREATE INDEX edge_key ON network_edge (oid, version)",
     "CREATE INDEX node_key ON network_node (dataset_id, network, node_id)",
+    "CREATE INDEX node_object ON network_node (dataset_id, object_id)",
 )
 
 RANK_METRES: Final = (320.0, 160.0, 80.0, 40.0, 20.0, 10.0, 5.0)
