@@ -7,9 +7,8 @@ line by line, so that its size does not matter.
 import gc
 import mmap
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
-from operator import itemgetter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,31 +16,39 @@ import numpy as np
 
 from cim.errors import SourceError
 from cim.model import Batch, Finding, Rejection
+from ingest.cityjson_boundaries import split
 from ingest.cityjson_document import (
     Floats,
     Frame,
+    Parsed,
     check_version,
     doubled_ids,
     extent,
     frame_of,
     json_object,
     opened,
+    parsed,
     section,
     uncollected,
 )
-from ingest.cityjson_geometry import Bodies, bodies, split
+from ingest.cityjson_geometry import bodies
 from ingest.cityjson_objects import (
+    MALFORMED,
     CityObject,
-    Instances,
     Objects,
+    Shared,
     families,
     rejected,
     table,
 )
+from ingest.cityjson_text import Tokens
 from ingest.reader import BATCH_SIZE, Reader, Reading, ReadOptions, refuse
 
 HEAD: Final = 65_536
 """Bytes looked at to recognise a file."""
+
+DOCUMENT_ROWS: Final = 8192
+"""Objects of a CityJSON document that make a batch, with all their corners."""
 
 SEQUENCE_BYTES: Final = 8_000_000
 """Bytes of a CityJSONSeq that make a batch."""
@@ -70,52 +77,60 @@ def _recognised_sequence(path: Path) -> bool:
 
 
 def _open(path: Path, options: ReadOptions, work: Path) -> Reading:  # noqa: ARG001
-    data = path.read_bytes()
-    document = json_object(path, data)
-    check_version(path, document)
+    source = parsed(path)
+    document = source.document
     objects = document.pop("CityObjects", None)
     if not isinstance(objects, dict):
         raise refuse(path, "CityObjects is missing or no JSON object", "export the file again")
     frame = frame_of(path, document, options)
-    vertices = frame.vertices(document.pop("vertices", ()))
+    if source.vertices is None:
+        vertices = frame.vertices(document.pop("vertices", ()))
+    else:
+        vertices = frame.placed(source.vertices)
     reading = opened(document, options, frame, extent(vertices))
-    doubled = doubled_ids(data, objects)
+    doubled = doubled_ids(source.text, objects)
     for name, times in doubled.items():
         reading.rejected.append(
             Rejection(name, "duplicate_id", f"{times} objects have this id; the last is loaded")
         )
     reading.total = len(objects)
-    reading.batches = _document_batches(frame, objects, vertices)
+    reading.batches = _document_batches(frame, objects, vertices, source)
     return reading
 
 
 def _document_batches(
-    frame: Frame, objects: dict[str, CityObject], vertices: Floats
+    frame: Frame, objects: dict[str, CityObject], vertices: Floats, source: Parsed
 ) -> Iterator[Batch]:
     usable = _sound(frame, objects)
     pool = np.concatenate([vertices, frame.template_vertices])
-    instances = Instances(frame.templates, (len(vertices), len(frame.template_vertices)))
-    groups: Iterable[Sequence[str]] = [list(usable)]
-    if len(usable) > BATCH_SIZE:
-        groups = _packed(families(usable))
+    templates = (len(vertices), len(frame.template_vertices))
+    shared = Shared(frame.materials, frame.templates, templates, source.cut)
     try:
-        for names in groups:
+        for template in frame.templates:
+            shared.mend(template)
+    except MALFORMED:
+        hint = "export the file again"
+        raise refuse(frame.path, "its geometry templates are no geometries", hint) from None
+    try:
+        for names in _packed(families(usable)):
             with uncollected():
                 rows = Objects(list(names), [usable[name] for name in names])
                 for row in range(len(rows.ids)):
-                    rows.collect(row, vertices, (0, len(vertices)), instances, frame.materials)
-                batch = _batch(frame, rows, pool)
+                    rows.collect(row, vertices, (0, len(vertices)), shared)
+                batch = _batch(frame, rows, pool, source.arrays)
             yield batch
     finally:
+        usable.clear()
+        objects.clear()
         gc.unfreeze()
         _report(frame)
 
 
 def _packed(groups: Iterator[list[str]]) -> Iterator[list[str]]:
-    """Families put together to batches of about `BATCH_SIZE`."""
+    """Families put together to batches of about `DOCUMENT_ROWS`."""
     batch: list[str] = []
     for family in groups:
-        if batch and len(batch) + len(family) > BATCH_SIZE:
+        if batch and len(batch) + len(family) > DOCUMENT_ROWS:
             yield batch
             batch = []
         batch.extend(family)
@@ -140,18 +155,16 @@ def _sound(frame: Frame, objects: Mapping[str, Any]) -> dict[str, CityObject]:
     return found
 
 
-def _batch(frame: Frame, rows: Objects, pool: Floats) -> Batch:
+def _batch(frame: Frame, rows: Objects, pool: Floats, arrays: Tokens | None = None) -> Batch:
     """Rows, meshes and footprints; what cannot be used is rejected by name."""
     try:
-        found = _bodies(rows, pool)
+        found = bodies(rows.shapes, arrays, pool, rows.ids)
     except (TypeError, ValueError, OverflowError, IndexError):
-        rows.shapes, bad = split(rows.shapes)
+        rows.shapes, bad = split(rows.shapes, arrays)
         rows.broken |= bad
-        found = _bodies(rows, pool)
+        found = bodies(rows.shapes, arrays, pool, rows.ids)
     frame.rejected.extend(rejected(rows, "bad_geometry", rows.broken))
     frame.counts.update(hulls=found.hulls, degenerate=found.degenerate, unmatched=found.unmatched)
-    if frame.images:
-        _name_textures(rows.objects, frame.images)
     objects = table(rows, found, frame.rename, frame.defaults)
     if rows.broken:
         lost = {rows.ids[row] for row in rows.broken}
@@ -159,30 +172,6 @@ def _batch(frame: Frame, rows: Objects, pool: Floats) -> Batch:
         objects.loc[objects["parent_id"].isin(lost), "parent_id"] = None
         found.meshes = [mesh for mesh in found.meshes if mesh.object_id not in lost]
     return Batch(objects, found.meshes)
-
-
-def _bodies(rows: Objects, pool: Floats) -> Bodies:
-    return bodies(rows.shapes, pool, rows.ids)
-
-
-def _name_textures(objects: Iterable[CityObject], images: Sequence[str]) -> None:
-    """Leave the names of an object's texture images among its attributes."""
-    for each in objects:
-        numbers: set[int | None] = set()
-        for geometry in each.get("geometry") or ():
-            theme = next(iter(geometry.get("texture", {}).values()), None)
-            if theme:
-                depth = 1 + {"Solid": 1, "MultiSolid": 2, "CompositeSolid": 2}.get(
-                    geometry["type"], 0
-                )
-                rings = theme.get("values") or ()
-                for _ in range(depth):
-                    rings = chain.from_iterable(filter(None, rings))
-                numbers.update(map(itemgetter(0), filter(None, rings)))
-        used = sorted(number for number in numbers if number is not None)
-        named = [images[number] for number in used if 0 <= number < len(images)]
-        if named:
-            each.setdefault("attributes", {})["textures"] = named
 
 
 def _report(frame: Frame) -> None:
@@ -237,7 +226,7 @@ def _sequence_batch(frame: Frame, lines: Sequence[tuple[int, bytes]], seen: set[
     rows = Objects([], [])
     parts: list[Floats] = [frame.template_vertices]
     size = len(frame.template_vertices)
-    instances = Instances(frame.templates, (0, size))
+    shared = Shared(frame.materials, frame.templates, (0, size))
     ranges = []
     for number, line in lines:
         try:
@@ -264,7 +253,7 @@ def _sequence_batch(frame: Frame, lines: Sequence[tuple[int, bytes]], seen: set[
         size += len(own)
     pool = np.concatenate(parts)
     for row, own_range in enumerate(ranges):
-        rows.collect(row, pool, own_range, instances, frame.materials)
+        rows.collect(row, pool, own_range, shared)
     return _batch(frame, rows, pool)
 
 

@@ -15,11 +15,13 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from cim.errors import SourceError
 from cim.model import Finding, Rejection
 from cim.schema import OBJECT_COLUMNS
-from ingest import referencing
+from ingest import cityjson_text, referencing
 from ingest.cityjson_objects import PROMOTED
-from ingest.cityjson_surfaces import materials_of
+from ingest.cityjson_surfaces import materials_of, said_of
+from ingest.cityjson_text import Cut, Tokens, UnevenError
 from ingest.reader import Reading, ReadOptions, refuse
 
 Document = dict[str, Any]
@@ -80,6 +82,68 @@ def check_version(path: Path, document: Document) -> None:
         raise refuse(path, f"CityJSON {version} is not one of {', '.join(VERSIONS)}", hint)
 
 
+@dataclass(slots=True, eq=False)
+class Parsed:
+    """A document whose long arrays have become NumPy's where that was possible."""
+
+    document: Document
+    text: bytes
+    """What was parsed as JSON."""
+    vertices: Floats | None = None
+    """(n, 3) as in the file; None if they are still in the document."""
+    cut: Cut | None = None
+    """Boundaries and values by the number that stands for them; None if they were not cut out."""
+    arrays: Tokens | None = None
+    """The boundaries that were cut out."""
+
+
+def parsed(path: Path) -> Parsed:
+    """The CityJSON document in a file.
+
+    Raises
+    ------
+    SourceError
+        If it is not JSON, or no CityJSON of a version that is understood.
+    """
+    data = path.read_bytes()
+    try:
+        found = _taken_apart(path, data)
+    except (UnevenError, SourceError):  # say what is wrong where it is, or take it as it is
+        found = Parsed(json_object(path, data), data)
+    check_version(path, found.document)
+    return found
+
+
+def _taken_apart(path: Path, data: bytes) -> Parsed:
+    pieces = cityjson_text.cut(data)
+    document = json_object(path, pieces.rest)
+    if _referred(document) != (len(pieces.boundaries), len(pieces.values)):
+        raise UnevenError("something else than a geometry has boundaries or values")
+    vertices = cityjson_text.triples(pieces.vertices)
+    arrays = cityjson_text.tokens(pieces.boundaries)
+    return Parsed(document, pieces.rest, vertices, pieces, arrays)
+
+
+def _referred(document: Document) -> tuple[int, int]:
+    """How many boundaries and values geometries refer to; -1 if not each to its own."""
+    templates = section(document, "geometry-templates").get("templates") or ()
+    boundaries: list[Any] = []
+    values: list[Any] = []
+    try:
+        objects = section(document, "CityObjects").values()
+        own = chain.from_iterable(each.get("geometry") or () for each in objects)
+        for geometry in chain(own, templates):
+            boundaries.append(geometry["boundaries"])
+            values += [said.get("values") for said in said_of(geometry)]
+        return _distinct(boundaries), _distinct([each for each in values if each is not None])
+    except (AttributeError, KeyError, TypeError):
+        return -1, -1
+
+
+def _distinct(numbers: list[Any]) -> int:
+    return len(numbers) if len(set(numbers)) == len(numbers) else -1
+
+
 def section(document: Document, name: str) -> Document:
     """The JSON object under that name; empty if there is none."""
     found = document.get(name)
@@ -103,10 +167,9 @@ class Frame:
     path: Path
     scale: Floats
     translate: Floats
-    templates: Sequence[Mapping[str, Any]]
+    templates: Sequence[dict[str, Any]]
     template_vertices: Floats
     materials: Sequence[Mapping[str, Any]]
-    images: Sequence[str]
     rename: Mapping[str, str]
     defaults: Mapping[str, Any]
     rejected: list[Rejection] = field(default_factory=list)
@@ -121,7 +184,13 @@ class Frame:
         SourceError
             If they are not triples of numbers.
         """
-        return _triples(self.path, raw, "vertices") * self.scale + self.translate
+        return self.placed(_triples(self.path, raw, "vertices"))
+
+    def placed(self, vertices: Floats) -> Floats:
+        """(n, 3) coordinates from the numbers in the file."""
+        vertices *= self.scale
+        vertices += self.translate
+        return vertices
 
 
 def _triples(path: Path, raw: Any, name: str) -> Floats:
@@ -160,7 +229,6 @@ def frame_of(path: Path, document: Document, options: ReadOptions) -> Frame:
         stored.get("templates", ()),
         _triples(path, stored.get("vertices-templates", ()), "template vertices"),
         materials_of(appearance),
-        [str(section({"": each}, "").get("image")) for each in appearance.get("textures") or ()],
         dict(PROMOTED) | {name: to for name, to in options.fields.items() if to in columns},
         {name: value for name, value in given.items() if value},
     )

@@ -1,160 +1,30 @@
-"""CityJSON boundaries as arrays: every surface of many objects flattened in one go.
+"""What the surfaces of city objects amount to: meshes, footprints, heights.
 
-Nested lists are walked by `itertools` and NumPy, never corner by corner in Python; a batch of
-objects becomes a handful of long arrays, and a mesh is a slice of them.
+A batch of objects is a handful of long arrays, and a mesh is a slice of them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from cim.model import Mesh, MeshKind
+from cim.model import Mesh
+from ingest.cityjson_boundaries import Flat, Shape, flattened, offsets, summed
 from ingest.cityjson_surfaces import Surfaces, surfaces_of
+from ingest.cityjson_text import Tokens
 from ingest.footprints import Rings, outlines, signed_areas
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-KINDS: Final[Mapping[str, MeshKind]] = {
-    "MultiSurface": "MultiSurface",
-    "CompositeSurface": "MultiSurface",
-    "Solid": "Solid",
-    "MultiSolid": "CompositeSolid",
-    "CompositeSolid": "CompositeSolid",
-}
 
 STEEP: Final = 1e-6
 """A face whose area in plan is a smaller share of its squared width counts as vertical."""
 
 WATERTIGHT: Final = 0.99
 """Share of the area facing up that must face down for a surface to have a bottom."""
-
-
-@dataclass(slots=True)
-class Shape:
-    """One geometry with surfaces, before its boundaries are flattened."""
-
-    row: int
-    """Object it belongs to."""
-    kind: MeshKind
-    lod: str
-    shells: list[Any]
-    """Shells of faces of rings of vertex numbers; a MultiSurface is a single shell."""
-    source: Mapping[str, Any]
-    """The geometry as in the file, with its semantics and materials."""
-    pool: tuple[int, int]
-    """First vertex and number of vertices that its indices refer to."""
-    placement: tuple[Floats, Floats] | None = None
-    """(4, 4) matrix and (3,) reference point of an instance of a template."""
-
-
-@dataclass(slots=True, eq=False)
-class Flat:
-    """Boundaries of many shapes, flattened."""
-
-    corners: Ints
-    """(k,) vertex in the pool."""
-    ring_sizes: Ints
-    face_rings: Ints
-    shell_faces: Ints
-    shape_shells: Ints
-
-    @property
-    def shape_faces(self) -> Ints:
-        """(s,) faces of each shape."""
-        return _summed(self.shell_faces, self.shape_shells)
-
-    @property
-    def shape_rings(self) -> Ints:
-        """(s,) rings of each shape."""
-        return _summed(self.face_rings, self.shape_faces)
-
-    @property
-    def shape_corners(self) -> Ints:
-        """(s,) corners of each shape."""
-        return _summed(self.ring_sizes, self.shape_rings)
-
-
-def _lengths(lists: Sequence[Any]) -> Ints:
-    return np.fromiter(map(len, lists), np.int64, len(lists))
-
-
-def _starts(counts: Ints) -> Ints:
-    return np.concatenate(([0], np.cumsum(counts)))
-
-
-def _summed(values: Ints, groups: Ints) -> Ints:
-    """Sum of `values` over consecutive groups of these sizes, of which some may be empty."""
-    total = _starts(values)
-    ends = np.cumsum(groups)
-    return np.asarray(total[ends] - total[ends - groups])
-
-
-def shells_of(geometry: Mapping[str, Any]) -> list[Any]:
-    """The shells of a geometry with surfaces.
-
-    Raises
-    ------
-    TypeError, KeyError
-        If its boundaries are not nested as its type asks.
-    """
-    boundaries = geometry["boundaries"]
-    if not isinstance(boundaries, list):
-        raise TypeError("boundaries are not a list")
-    kind = geometry["type"]
-    if kind in {"MultiSurface", "CompositeSurface"}:
-        return [boundaries]
-    return boundaries if kind == "Solid" else list(chain.from_iterable(boundaries))
-
-
-def flattened(shapes: Sequence[Shape]) -> Flat:
-    """The boundaries of all shapes as arrays; corners count from the start of the pool.
-
-    Raises
-    ------
-    TypeError, ValueError, IndexError
-        If some boundaries are not lists of the right depth, or name a missing vertex.
-    """
-    shells = list(chain.from_iterable([shape.shells for shape in shapes]))
-    faces = list(chain.from_iterable(shells))
-    rings = list(chain.from_iterable(faces))
-    holes = len(rings) != len(faces) or not all(faces)
-    sizes = _lengths(rings)
-    flat = Flat(
-        np.fromiter(chain.from_iterable(rings), np.int64, int(sizes.sum())),
-        sizes,
-        _lengths(faces) if holes else np.ones(len(faces), np.int64),
-        _lengths(shells),
-        _lengths([shape.shells for shape in shapes]),
-    )
-    bases, limits = np.array([shape.pool for shape in shapes], np.int64).reshape(-1, 2).T
-    counts = flat.shape_corners
-    limit = limits[0] if len(limits) and (limits == limits[0]).all() else np.repeat(limits, counts)
-    if ((flat.corners < 0) | (flat.corners >= limit)).any():
-        raise IndexError("a boundary names a vertex that does not exist")
-    if bases.any():
-        flat.corners += np.repeat(bases, counts)
-    return flat
-
-
-def split(shapes: Sequence[Shape]) -> tuple[list[Shape], dict[int, str]]:
-    """The shapes that can be flattened, and by row why others cannot."""
-    good, bad = [], {}
-    for shape in shapes:
-        try:
-            flattened([shape])
-        except (TypeError, ValueError, OverflowError):
-            bad[shape.row] = f"boundaries of a {shape.kind} are not nested as they must be"
-        except IndexError as error:
-            bad[shape.row] = str(error)
-        else:
-            good.append(shape)
-    return good, bad
 
 
 @dataclass(slots=True, eq=False)
@@ -177,21 +47,25 @@ class Bodies:
     """Geometries whose semantics or materials do not match their faces."""
 
 
-def bodies(shapes: Sequence[Shape], pool: Floats, ids: Sequence[str]) -> Bodies:
+def bodies(
+    shapes: Sequence[Shape], arrays: Tokens | None, pool: Floats, ids: Sequence[str]
+) -> Bodies:
     """Meshes, footprints and height ranges of `shapes`; row numbers point into `ids`.
+
+    `arrays` are the boundaries that were cut out of the text, if they were.
 
     Raises
     ------
     TypeError, ValueError, IndexError
         As `flattened`.
     """
-    flat = flattened(shapes)
+    flat = flattened(shapes, arrays)
     surfaces = surfaces_of([shape.source for shape in shapes], flat.shape_faces)
     degenerate = _cleaned(flat, surfaces)
     if not flat.shape_corners.all():
         kept = flat.shape_corners > 0
+        flat.shell_faces = flat.shell_faces[np.repeat(kept, flat.shape_shells)]
         flat.shape_shells = flat.shape_shells[kept]
-        flat.shell_faces = flat.shell_faces[flat.shell_faces > 0]
         shapes = [shape for shape, keep in zip(shapes, kept, strict=True) if keep]
         surfaces = surfaces.only(kept)
     found = Bodies(
@@ -209,7 +83,7 @@ def bodies(shapes: Sequence[Shape], pool: Floats, ids: Sequence[str]) -> Bodies:
 
 def _cleaned(flat: Flat, surfaces: Surfaces) -> int:
     """Drop repeated last corners, rings below three corners and their faces; how many rings."""
-    first = _starts(flat.ring_sizes)
+    first = offsets(flat.ring_sizes)
     if (flat.ring_sizes > 1).any():
         last = first[1:] - 1
         longer = np.flatnonzero(flat.ring_sizes > 1)
@@ -222,7 +96,7 @@ def _cleaned(flat: Flat, surfaces: Surfaces) -> int:
     if not (short.any() or empty.any()):
         return 0
     face = np.repeat(np.arange(len(flat.face_rings)), flat.face_rings)
-    outer = _starts(flat.face_rings)[:-1][~empty]
+    outer = offsets(flat.face_rings)[:-1][~empty]
     lost = empty.copy()
     lost[~empty] = short[outer]
     gone = short | lost[face]
@@ -245,7 +119,7 @@ class _Model:
         self.slot, vertices, self.points_of = _own_points(flat.corners, flat.shape_corners)
         self.points = pool[vertices]
         for shape, begin, count in zip(
-            shapes, _starts(self.points_of).tolist(), self.points_of.tolist(), strict=False
+            shapes, offsets(self.points_of).tolist(), self.points_of.tolist(), strict=False
         ):
             if shape.placement is not None:
                 matrix, reference = shape.placement
@@ -256,7 +130,7 @@ class _Model:
 
     def into(self, found: Bodies, ids: Sequence[str]) -> None:
         """Add everything to `found`."""
-        starts = _starts(self.points_of)[:-1]
+        starts = offsets(self.points_of)[:-1]
         z = np.ascontiguousarray(self.points[:, 2])
         low = np.minimum.reduceat(z, starts).tolist()
         high = np.maximum.reduceat(z, starts).tolist()
@@ -270,12 +144,12 @@ class _Model:
 
     def _meshes(self, ids: Sequence[str]) -> list[Mesh]:
         flat = self.flat
-        starts = _starts(self.points_of)
+        starts = offsets(self.points_of)
         local = self.slot - np.repeat(starts[:-1], flat.shape_corners)
-        corner = _starts(flat.shape_corners).tolist()
-        ring = _starts(flat.shape_rings).tolist()
-        face = _starts(flat.shape_faces).tolist()
-        shell = _starts(flat.shape_shells).tolist()
+        corner = offsets(flat.shape_corners).tolist()
+        ring = offsets(flat.shape_rings).tolist()
+        face = offsets(flat.shape_faces).tolist()
+        shell = offsets(flat.shape_shells).tolist()
         point = starts.tolist()
         indices, ring_sizes, face_rings = (
             each.astype(np.uint32) for each in (local, flat.ring_sizes, flat.face_rings)
@@ -304,7 +178,7 @@ class _Model:
         flat = self.flat
         faces = flat.shape_faces
         ground = self.surfaces.ground
-        grounded = _summed(ground.astype(np.int64), faces) > 0
+        grounded = summed(ground.astype(np.int64), faces) > 0
         chosen = self._chosen(grounded.tolist())
         flat_lod = np.array([shape.lod == "0" for shape in self.shapes])
         taken = np.repeat(chosen & flat_lod, faces)
@@ -324,7 +198,7 @@ class _Model:
             face_row[ring_face[kept]],
         )
         found.footprints = outlines(rings, len(found.footprints))
-        starts = _starts(self.points_of).tolist()
+        starts = offsets(self.points_of).tolist()
         for number in np.flatnonzero(chosen).tolist():
             row = self.shapes[number].row
             if found.footprints[row] is None:
@@ -350,7 +224,7 @@ class _Model:
     def _turned(self, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(f,) of the faces in `among`, those facing down where they close a shape, else up."""
         flat = self.flat
-        outer = _starts(flat.face_rings)[:-1]
+        outer = offsets(flat.face_rings)[:-1]
         every = np.zeros(len(flat.ring_sizes), np.int64)
         rings = Rings(self.plan, self.slot, flat.ring_sizes, every, every)
         plan = np.where(among, signed_areas(rings, STEEP)[outer], 0.0)
@@ -367,7 +241,7 @@ def _own_points(corners: Ints, counts: Ints) -> tuple[Ints, Ints, Ints]:
     Files mostly number an object's vertices in a row, so a table over each shape's range of
     numbers is small and needs no sorting.
     """
-    starts = _starts(counts)[:-1]
+    starts = offsets(counts)[:-1]
     low = np.minimum.reduceat(corners, starts)
     span = np.maximum.reduceat(corners, starts) - low + 1
     if span.sum() > 16 * len(corners) + 4096:

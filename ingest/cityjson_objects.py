@@ -7,13 +7,17 @@ from itertools import chain
 from typing import Any, Final
 
 import numpy as np
+import orjson
 import pandas as pd
 import shapely
 
 from cim.model import Rejection
 from cim.schema import CLASSES, LODS, OBJECT_COLUMNS
 from ingest import values
-from ingest.cityjson_geometry import KINDS, Bodies, Shape, shells_of
+from ingest.cityjson_boundaries import KINDS, Shape, shells_of
+from ingest.cityjson_geometry import Bodies
+from ingest.cityjson_surfaces import said_of
+from ingest.cityjson_text import Cut
 from ingest.footprints import only_areas
 from ingest.values import NotUnderstoodError
 
@@ -80,24 +84,58 @@ def lod_of(stated: Any) -> str:
     return "3" if text[:1] == "4" else text[:1] if text[:1] in LODS else "1"
 
 
+MALFORMED: Final = (TypeError, KeyError, ValueError, IndexError, AttributeError)
+"""What happens to those who take a file's word for its structure."""
+
+
 @dataclass(slots=True)
-class Instances:
-    """Geometry templates of a file, and where their vertices begin in the pool."""
+class Shared:
+    """What the geometries of a file refer to beside vertices."""
 
-    templates: Sequence[Mapping[str, Any]] = ()
+    materials: Sequence[Mapping[str, Any]] = ()
+    templates: Sequence[dict[str, Any]] = ()
     pool: tuple[int, int] = (0, 0)
+    """First and number of the templates' vertices."""
+    cut: Cut | None = None
+    """What was cut out of the text; None if everything stayed where it was."""
 
-    def shape(self, row: int, instance: Mapping[str, Any], vertices: np.ndarray[Any, Any]) -> Shape:
-        """One instance; its reference point is a row of `vertices`."""
-        template = self.templates[_index(instance["template"], len(self.templates))]
-        point = _index(instance["boundaries"][0], len(vertices))
-        given = instance.get("transformationMatrix")
+    def shells(self, geometry: Mapping[str, Any]) -> list[Any] | int:
+        """The shells of a geometry with surfaces, or the number of what was cut out."""
+        return shells_of(geometry) if self.cut is None else int(geometry["boundaries"])
+
+    def boundaries(self, geometry: Mapping[str, Any]) -> Any:
+        """The boundaries of a geometry as lists."""
+        found = geometry["boundaries"]
+        return found if self.cut is None else orjson.loads(self.cut.boundaries[found])
+
+    def mend(self, geometry: dict[str, Any]) -> None:
+        """Put back what was cut out of semantics and materials, and name the materials."""
+        if self.materials and "material" in geometry:
+            geometry["materials"] = self.materials
+        if self.cut is not None:
+            for said in said_of(geometry):
+                if said.get("values") is not None:
+                    said["values"] = orjson.loads(self.cut.values[said["values"]])
+
+    def shape(self, row: int, geometry: dict[str, Any], pool: tuple[int, int]) -> Shape:
+        """A geometry with surfaces of its own."""
+        self.mend(geometry)
+        lod = lod_of(geometry.get("lod"))
+        return Shape(row, KINDS[geometry["type"]], lod, self.shells(geometry), geometry, pool)
+
+    def instance(
+        self, row: int, geometry: Mapping[str, Any], vertices: np.ndarray[Any, Any]
+    ) -> Shape:
+        """A template in its place; the reference point is a row of `vertices`."""
+        template = self.templates[_index(geometry["template"], len(self.templates))]
+        point = _index(self.boundaries(geometry)[0], len(vertices))
+        given = geometry.get("transformationMatrix")
         matrix = np.eye(4) if given is None else np.array(given, np.float64).reshape(4, 4)
         return Shape(
             row,
             KINDS[template["type"]],
             lod_of(template.get("lod")),
-            shells_of(template),
+            self.shells(template),
             template,
             self.pool,
             (matrix, vertices[point]),
@@ -123,42 +161,42 @@ class Objects:
     """Why a row cannot be used."""
 
     def collect(
-        self,
-        row: int,
-        vertices: np.ndarray[Any, Any],
-        pool: tuple[int, int],
-        instances: Instances,
-        materials: Sequence[Mapping[str, Any]],
+        self, row: int, vertices: np.ndarray[Any, Any], pool: tuple[int, int], shared: Shared
     ) -> None:
         """Take the geometries of one row, whose indices count from `pool` in `vertices`."""
+        themes: list[str] = []
         for geometry in self.objects[row].get("geometry") or ():
             try:
-                kind = geometry["type"]
-                known = KINDS.get(kind)
-                if known is not None:
-                    if materials and "material" in geometry:
-                        geometry["materials"] = materials
-                    lod = lod_of(geometry.get("lod"))
-                    self.shapes.append(Shape(row, known, lod, shells_of(geometry), geometry, pool))
-                elif kind == "GeometryInstance":
-                    own = vertices[pool[0] : sum(pool)]
-                    self.shapes.append(instances.shape(row, geometry, own))
+                themes += geometry.pop("texture", ())
+                if geometry["type"] in KINDS:
+                    self.shapes.append(shared.shape(row, geometry, pool))
                 else:
-                    self.plain[row] = _plain(geometry, vertices[pool[0] : sum(pool)])
-            except (TypeError, KeyError, ValueError, IndexError, AttributeError) as error:
+                    self._collect_other(row, geometry, vertices[pool[0] : sum(pool)], shared)
+            except MALFORMED as error:
                 self.broken[row] = f"unusable geometry: {type(error).__name__} {error}"
+        if themes:
+            named = list(dict.fromkeys(themes))
+            self.objects[row].setdefault("attributes", {})["texture_themes"] = named
+
+    def _collect_other(
+        self, row: int, geometry: dict[str, Any], vertices: np.ndarray[Any, Any], shared: Shared
+    ) -> None:
+        if geometry["type"] == "GeometryInstance":
+            self.shapes.append(shared.instance(row, geometry, vertices))
+        else:
+            boundaries = shared.boundaries(geometry)
+            self.plain[row] = _plain(geometry["type"], boundaries, vertices)
 
 
-def _plain(geometry: Mapping[str, Any], vertices: np.ndarray[Any, Any]) -> shapely.Geometry:
-    boundaries = geometry["boundaries"]
-    numbers = boundaries if geometry["type"] == "MultiPoint" else list(chain(*boundaries))
+def _plain(kind: str, boundaries: Any, vertices: np.ndarray[Any, Any]) -> shapely.Geometry:
+    numbers = boundaries if kind == "MultiPoint" else list(chain(*boundaries))
     for number in numbers:
         _index(number, len(vertices))
-    if geometry["type"] == "MultiPoint":
+    if kind == "MultiPoint":
         points = vertices[numbers]
         return shapely.Point(points[0]) if len(numbers) == 1 else shapely.MultiPoint(points)
-    if geometry["type"] != "MultiLineString":
-        raise ValueError(f"no such type {geometry['type']!r}")
+    if kind != "MultiLineString":
+        raise ValueError(f"no such type {kind!r}")
     lines = [shapely.LineString(vertices[line]) for line in boundaries]
     return lines[0] if len(lines) == 1 else shapely.MultiLineString(lines)
 

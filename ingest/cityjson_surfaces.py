@@ -1,6 +1,6 @@
 """What CityJSON says about each face: semantic surfaces and material colours."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -48,21 +48,31 @@ def surfaces_of(geometries: Sequence[Mapping[str, Any]], faces: NDArray[np.int64
     for geometry, count in zip(geometries, faces.tolist(), strict=True):
         own, value, matched = _parts(geometry, count)
         parts.append(own)
-        values.append(value)
+        if own:
+            values.append(value)
         unmatched += not matched
-    # None becomes NaN, which stands for the last part
-    raw = np.array(list(chain.from_iterable(values)), np.float64)
-    sizes = np.fromiter(map(len, parts), np.int64, len(parts))
-    last = np.repeat(sizes - 1, faces)
-    unknown = ~((raw >= 0) & (raw <= last))
-    raw[unknown] = last[unknown]
-    face_part = raw.astype(np.int64)
-    standing = np.array([part.get("type") in GROUND for part in chain.from_iterable(parts)], bool)
-    ground = np.zeros(len(raw), bool)
-    if standing.any():
+    total = int(faces.sum())
+    face_part, ground = np.zeros(total, np.uint16), np.zeros(total, bool)
+    if values:
+        sizes = np.fromiter(map(len, parts), np.int64, len(parts))
         said = np.repeat(sizes > 0, faces)
-        ground[said] = standing[(face_part + np.repeat(np.cumsum(sizes) - sizes, faces))[said]]
-    return Surfaces(parts, face_part.astype(np.uint16), ground, unmatched)
+        last = np.repeat(sizes - 1, faces)[said]
+        raw = np.array(list(chain.from_iterable(values)), np.float64)  # None becomes NaN
+        number = np.where((raw >= 0) & (raw <= last), raw, last).astype(np.int64)
+        face_part[said] = number
+        standing = np.array([part.get("type") in GROUND for part in chain.from_iterable(parts)])
+        ground[said] = standing[number + np.repeat(np.cumsum(sizes) - sizes, faces)[said]]
+    return Surfaces(parts, face_part, ground, unmatched)
+
+
+def said_of(geometry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Everything in a geometry that has values for its faces."""
+    semantics = geometry.get("semantics")
+    if semantics:
+        yield semantics
+    for theme in ("material", "texture"):
+        if theme in geometry:
+            yield from geometry[theme].values()
 
 
 def _parts(

@@ -97,12 +97,12 @@ def test_materials_of_the_first_theme_become_colours(tmp_path: Path) -> None:
     assert all(part["color"] == [1.0, 0.5, 0.0, 0.75] for part in parts)
 
 
-def test_textures_are_kept_as_the_names_of_their_images(tmp_path: Path) -> None:
+def test_of_textures_only_the_names_of_themes_are_kept(tmp_path: Path) -> None:
     values = [[[[1, 0, 1, 2, 3]], [[None]], [[None]], [[None]], [[None]], [[None]]]]
     appearance = {"textures": [{"image": "a.jpg"}, {"image": "b.jpg"}]}
     geometry = solid(texture={"winter": {"values": values}})
     path = saved(tmp_path, document({"b1": building(geometry)}, appearance=appearance))
-    assert only(path)[1].objects["attributes"][0]["textures"] == ["b.jpg"]
+    assert only(path)[1].objects["attributes"][0]["texture_themes"] == ["winter"]
 
 
 def test_templates_are_placed_and_turned(tmp_path: Path) -> None:

@@ -1,0 +1,221 @@
+"""The long number arrays of a CityJSON text, read as bytes and not as lists of lists.
+
+Boundaries and vertices are nine tenths of a file. They are cut out of the text before it is
+parsed, and their digits and brackets are turned into arrays all at once. What remains is
+ordinary JSON in which a number stands for each boundary that was cut.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+
+OPEN: Final = ord("[")
+CLOSE: Final = ord("]")
+COMMA: Final = ord(",")
+
+
+TOGETHER: Final = 2_000_000
+"""Bytes of text that are looked at together: their arrays take some twenty times as much."""
+
+
+class UnevenError(ValueError):
+    """The text is not as regular as this module needs; it must be parsed as any JSON."""
+
+
+@dataclass(slots=True, eq=False)
+class Cut:
+    """A JSON text without its long arrays."""
+
+    rest: bytes
+    """JSON in which a number stands for each array of boundaries and of values."""
+    boundaries: list[bytes]
+    values: list[bytes]
+    """What semantics, materials and textures say about the boundaries."""
+    vertices: bytes
+
+
+def cut(data: bytes) -> Cut:
+    """`data` taken apart.
+
+    Raises
+    ------
+    UnevenError
+        If there is not exactly one array of vertices.
+    """
+    rest, vertices = _without(data, b'"vertices"')
+    if len(vertices) != 1:
+        raise UnevenError("not one array of vertices")
+    rest, boundaries = _without(rest, b'"boundaries"')
+    rest, values = _without(rest, b'"values"')
+    return Cut(rest, boundaries, values, vertices[0])
+
+
+def _without(data: bytes, key: bytes) -> tuple[bytes, list[bytes]]:
+    """`data` with a number for each array of numbers under a key, and these arrays."""
+    pieces: list[bytes] = []
+    found: list[bytes] = []
+    done, at = 0, data.find(key)
+    while at >= 0:
+        colon = data.find(b":", at)
+        begin = data.find(b"[", colon)
+        at = colon
+        if begin >= 0 and not data[colon + 1 : begin].strip():
+            at = _end(data, begin)
+            pieces += (data[done:begin], b"%d" % len(found))
+            found.append(data[begin:at])
+            done = at
+        at = data.find(key, at)
+    return b"".join((*pieces, data[done:])), found
+
+
+def _end(data: bytes, begin: int) -> int:
+    """Where the array of numbers that begins at `begin` ends."""
+    quote = data.find(b'"', begin)
+    quote = len(data) if quote < 0 else quote
+    brace = data.find(b"}", begin, quote)
+    limit = quote if brace < 0 else brace
+    end = data.rfind(b"]", begin, limit) + 1
+    if not end or data[end:limit].strip() not in {b"", b","}:
+        raise UnevenError("an array does not end")
+    return end
+
+
+def _numbers(text: bytes, dtype: type[np.int64 | np.float64], count: int) -> NDArray[Any]:
+    """The `count` numbers in a text, whatever its brackets and blanks."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # NumPy's, when it cannot read on
+        try:
+            found = np.fromstring(text.translate(None, b"[] \t\r\n"), dtype, sep=",")
+        except ValueError:
+            found = np.empty(0, dtype)
+    if len(found) != count:
+        raise UnevenError("not a list of numbers")
+    return found
+
+
+def triples(text: bytes) -> NDArray[np.float64]:
+    """(n, 3) numbers from ``[[1,-2,3],…]``.
+
+    Raises
+    ------
+    UnevenError
+        If they are not numbers, or not in threes.
+    """
+    frame = text.translate(None, b"+-.0123456789eE \t\r\n")
+    count = frame.count(b"[") - 1
+    if frame != b"[" + b",".join([b"[,,]"] * count) + b"]":
+        raise UnevenError("not triples")
+    if not count:
+        return np.empty((0, 3))
+    whole = not any(mark in text for mark in (b".", b"e", b"E"))
+    found = _numbers(text, np.int64 if whole else np.float64, 3 * count)
+    if not np.isfinite(found).all():
+        raise UnevenError("not finite")
+    return found.astype(np.float64).reshape(-1, 3)
+
+
+@dataclass(slots=True, eq=False)
+class Tokens:
+    """The brackets and numbers of many arrays."""
+
+    values: Ints
+    depth: Ints
+    """(b,) how deep each opening bracket lies; the outermost is 1."""
+    array: Ints
+    """(b,) array of each opening bracket."""
+    sizes: Ints
+    """(b,) numbers directly inside; 0 for brackets that hold brackets."""
+
+    def of(self, numbers: Ints) -> "Tokens":
+        """Only these arrays, in this order; they are numbered anew."""
+        count = int(self.array[-1]) + 1 if len(self.array) else 0
+        if len(numbers) == count and (numbers == np.arange(count)).all():
+            return self
+        brackets = np.bincount(self.array, minlength=count)
+        inside = np.bincount(self.array, self.sizes, count).astype(np.int64)
+        at = _ranges(brackets, numbers)
+        array = np.repeat(np.arange(len(numbers)), brackets[numbers])
+        return Tokens(self.values[_ranges(inside, numbers)], self.depth[at], array, self.sizes[at])
+
+
+def _ranges(sizes: Ints, numbers: Ints) -> Ints:
+    """Positions of the members of some groups, which lie one after another with these sizes."""
+    starts = (np.cumsum(sizes) - sizes)[numbers]
+    chosen = sizes[numbers]
+    shift = np.repeat(starts - (np.cumsum(chosen) - chosen), chosen)
+    return shift + np.arange(len(shift))
+
+
+def tokens(arrays: Sequence[bytes]) -> Tokens:
+    """Brackets and numbers of arrays of whole numbers.
+
+    Raises
+    ------
+    UnevenError
+        If anything else is in them, or numbers lie beside brackets.
+    """
+    groups = [_tokens(group) for group in _groups(arrays)]
+    if len(groups) == 1:
+        return groups[0]
+    found = [Tokens(*(np.empty(0, np.int64),) * 4), *groups]
+    before = 0
+    for each in groups:
+        each.array += before
+        before = int(each.array[-1]) + 1
+    return Tokens(
+        np.concatenate([each.values for each in found]),
+        np.concatenate([each.depth for each in found]),
+        np.concatenate([each.array for each in found]),
+        np.concatenate([each.sizes for each in found]),
+    )
+
+
+def _groups(arrays: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Arrays that together have about `TOGETHER` bytes."""
+    first, size = 0, 0
+    for number, array in enumerate(arrays):
+        size += len(array)
+        if size >= TOGETHER:
+            yield arrays[first : number + 1]
+            first, size = number + 1, 0
+    if first < len(arrays):
+        yield arrays[first:]
+
+
+def _tokens(arrays: Sequence[bytes]) -> Tokens:
+    raw = np.frombuffer(b"".join(arrays), np.uint8)
+    digit = raw - ord("0") < 10
+    opening, closing, comma = raw == OPEN, raw == CLOSE, raw == COMMA
+    brackets = opening | closing
+    if not (digit | brackets | comma | (raw <= 32)).all():
+        raise UnevenError("not whole numbers")
+    starts = np.flatnonzero(digit[1:] & ~digit[:-1]) + 1  # the first one is a bracket
+    values = _numbers(b",".join(arrays), np.int64, len(starts))
+    place = np.flatnonzero(brackets)
+    opens = opening[place]
+    depth = np.cumsum(np.where(opens, 1, -1))
+    started = np.zeros(len(raw), bool)
+    started[starts] = True
+    before = np.cumsum(started, dtype=np.int32)[place].astype(np.int64)
+    innermost = opens[:-1] & ~opens[1:]
+    sizes = np.where(innermost, before[1:] - before[:-1], 0)
+    first = depth[opens] == 1
+    lists = np.count_nonzero(opens)
+    filled = np.count_nonzero(sizes) + np.count_nonzero(opens[:-1] & opens[1:])
+    even = (
+        sizes.sum() == len(values)
+        and first.sum() == len(arrays)
+        and (depth[~opens] >= 0).all()
+        and np.count_nonzero(depth == 0) == len(arrays)
+        and np.count_nonzero(comma) == len(values) + lists - len(arrays) - filled
+    )
+    if not even:
+        raise UnevenError("brackets and numbers do not fit")
+    return Tokens(values, depth[opens], np.cumsum(first) - 1, sizes[opens[:-1]])
