@@ -9,6 +9,8 @@ export interface City {
   classes: Record<string, number>;
   datasets: number;
   clearance: string;
+  /** False where this server takes no files. */
+  writable?: boolean;
 }
 
 export type LayerKind = "glb" | "mvt" | "terrain" | "imagery";
@@ -54,7 +56,7 @@ export interface CityObject extends ObjectRef {
   ground_height: number | null;
   storeys_above_ground: number | null;
   lod: string | null;
-  cim_level: string | null;
+  cim_level: string | number | null;
   access: string | null;
   valid_from: string | null;
   valid_to: string | null;

@@ -93,6 +93,7 @@ export class App {
     part("city-name").textContent = title;
     document.title = `${title} · ${t("app.title")}`;
     this.status.showCity(city);
+    document.body.classList.toggle("read-only", city.writable === false);
     this.failures = 0;
     this.status.showErrors(0);
     const camera = this.map?.camera ?? this.state.camera ?? firstCamera(this.scene);

@@ -1,9 +1,9 @@
 import { ApiError, postLoads } from "../api";
 import { el, fill, icon, iconButton } from "../dom";
-import { known, number, t } from "../i18n";
+import { number, t } from "../i18n";
 import { valueList } from "./values";
 
-const COUNTS = ["new", "changed", "same", "rejected"] as const;
+const COUNTS = ["new", "changed", "same", "ended", "rejected"] as const;
 
 /** A dialog that sends files to the server and shows what became of them. */
 export class LoadDialog {
@@ -137,21 +137,26 @@ export class LoadDialog {
 
 /** Counts first; problems as they were told; all the rest behind a fold. */
 function reportCard(report: Record<string, unknown>): HTMLElement {
-  const counts = (report.counts ?? report) as Record<string, unknown>;
+  const rejected = listed(report.rejected);
+  const counts: Record<string, unknown> = { ...report, rejected: rejected.length };
   const tiles = COUNTS.filter((key) => typeof counts[key] === "number").map((key) =>
-    el("div", { class: "tile" }, el("strong", {}, number(counts[key] as number)), el("span", {}, known(`load.${key}`, key))),
+    el("div", { class: "tile" }, el("strong", {}, number(counts[key] as number)), el("span", {}, t(`load.${key}`))),
   );
-  const problems = (report.problems ?? report.rejections ?? []) as unknown[];
+  const problems = [...listed(report.warnings), ...rejected];
   return el(
     "section",
     { class: "report" },
-    el("h4", {}, String(report.name ?? report.dataset ?? report.uri ?? "")),
+    el("h4", {}, String(report.file ?? report.dataset ?? "")),
     el("div", { class: "tiles" }, ...tiles),
-    Array.isArray(problems) && problems.length > 0
+    problems.length > 0
       ? el("ul", { class: "problems" }, ...problems.slice(0, 20).map((each) => el("li", {}, problemText(each))))
       : null,
     el("details", { class: "section" }, el("summary", {}, t("load.details")), valueList(report)),
   );
+}
+
+function listed(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function problemText(problem: unknown): string {

@@ -101,9 +101,9 @@ export class ObjectPanel {
       [t("object.height"), metres(object.height)],
       [t("object.ground_height"), metres(object.ground_height)],
       [t("object.storeys"), object.storeys_above_ground === null ? null : number(object.storeys_above_ground)],
-      [t("object.function"), object.function],
+      [t("object.function"), object.function && known(`function.${object.function}`, object.function)],
       [t("object.lod"), object.lod],
-      [t("object.cim_level"), object.cim_level],
+      [t("object.cim_level"), object.cim_level === null ? null : valueText(object.cim_level)],
       [t("object.valid"), period(object.valid_from, object.valid_to)],
       [t("object.access"), object.access && known(`access.${object.access}`, object.access)],
       [t("object.id"), object.object_id],
@@ -153,10 +153,10 @@ export class ObjectPanel {
 
   private provenance(object: CityObject): HTMLElement | null {
     if (!object.provenance) return null;
-    const rows = Object.entries(object.provenance)
+    const told = Object.entries(object.provenance)
       .filter(([, value]) => value !== null && value !== "")
-      .map(([key, value]): [string, string] => [known(`provenance.${key}`, key), moment(valueText(value))]);
-    return section(t("object.provenance"), false, facts(rows));
+      .map(([key, value]) => [known(`provenance.${key}`, key), typeof value === "string" ? moment(value) : value]);
+    return section(t("object.provenance"), false, valueList(Object.fromEntries(told) as Record<string, unknown>));
   }
 }
 

@@ -51,5 +51,12 @@ function asMeasure(value: unknown): string | null {
   const { value: amount, unit } = value as { value?: unknown; unit?: unknown };
   const isMeasure = "value" in value && keys.every((key) => key === "value" || key === "unit");
   if (!isMeasure || typeof amount === "object") return null;
-  return unit ? `${valueText(amount)} ${valueText(unit)}` : valueText(amount);
+  return unit ? `${valueText(amount)} ${unitText(unit)}` : valueText(amount);
+}
+
+const UNITS: Record<string, string> = { m2: "m²", m3: "m³", Cel: "°C", deg: "°", "1": "" };
+
+/** A UCUM code as people write it. */
+function unitText(unit: unknown): string {
+  return UNITS[String(unit)] ?? String(unit);
 }
