@@ -67,8 +67,10 @@ def serving(city: str) -> Iterator[tuple[int, int]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             text = ""
-            while not text.endswith("}\n"):
-                text += process.stdout.readline()
+            for line in process.stdout:
+                text += line
+                if line == "}\n":
+                    break
             yield process.pid, int(json.loads(text)["address"].rpartition(":")[2])
         finally:
             process.send_signal(signal.SIGTERM)
