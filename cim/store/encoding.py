@@ -130,7 +130,7 @@ def _geometry(objects: pd.DataFrame) -> Objects:
 
 def _classes(column: "pd.Series[Any]") -> tuple[NDArray[np.int64], Objects]:
     names, where = np.unique(np.asarray(column, object).astype(str), return_inverse=True)
-    classes = [city_class(name) for name in names]
+    classes = [city_class(str(name)) for name in names]
     codes = np.array([each.code for each in classes], np.int64)
     themes = np.array([each.theme for each in classes], object)
     return codes[where], themes[where]
@@ -204,8 +204,10 @@ def attributes_json(objects: pd.DataFrame) -> list[str | None]:
         return [None] * len(objects)
     rows: list[str | None] = [""] * len(objects)
     if fragments:
-        joined = pc.binary_join_element_wise(*fragments, _COMMA, null_handling="skip")
-        rows = joined.to_pylist()
+        # the empty text in front: Arrow drops a row in which there is nothing to join at all
+        start = pa.array([""] * len(objects), _STRING)
+        joined = pc.binary_join_element_wise(start, *fragments, _COMMA, null_handling="skip")
+        rows = [row[1:] for row in joined.to_pylist()]
     if given is None:
         return ["{" + row + "}" if row else None for row in rows]
     return [_merged(row or "", more) for row, more in zip(rows, given, strict=True)]
