@@ -221,7 +221,6 @@ def frame_of(path: Path, document: Document, options: ReadOptions) -> Frame:
         raise refuse(path, f"unusable transform {str(transform)[:80]}", "export the file again")
     stored, appearance = (section(document, name) for name in ("geometry-templates", "appearance"))
     columns = {column.name for column in OBJECT_COLUMNS} - {"attributes", "geometry", "object_id"}
-    given = {"class": options.class_name, "valid_from": options.valid_from}
     return Frame(
         path,
         scale,
@@ -230,7 +229,7 @@ def frame_of(path: Path, document: Document, options: ReadOptions) -> Frame:
         _triples(path, stored.get("vertices-templates", ()), "template vertices"),
         materials_of(appearance),
         dict(PROMOTED) | {name: to for name, to in options.fields.items() if to in columns},
-        {name: value for name, value in given.items() if value},
+        {"class": options.class_name} if options.class_name else {},
     )
 
 

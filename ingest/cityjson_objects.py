@@ -43,7 +43,12 @@ CLASS_OF: Final[Mapping[str, str]] = {name: name for name in CLASSES} | {
 PARTS: Final = frozenset({"BuildingPart", "BridgePart", "TunnelPart"})
 """Types that together make up their parent."""
 
-_FLAT_THEMES: Final = frozenset({"transportation", "water", "land_use", "relief"})
+_FLAT: Final = frozenset(
+    name
+    for name, each in CLASSES.items()
+    if each.theme in {"transportation", "water", "land_use", "relief"} or name == "PlantCover"
+)
+"""Classes that lie on the ground: how far their surface rises is not their height."""
 
 PROMOTED: Final[Mapping[str, str]] = {
     "measuredHeight": "height",
@@ -303,7 +308,7 @@ def _heights(
         if not bodies.lods[parent] or bodies.lods[parent] == "0":
             low[parent] = np.nanmin([bodies.low[row], low[parent]], initial=np.inf)
             high[parent] = np.nanmax([bodies.high[row], high[parent]], initial=-np.inf)
-    tall = [CLASSES[name].theme not in _FLAT_THEMES for name in classes]
+    tall = [name not in _FLAT for name in classes]
     span = np.where(np.isfinite(high - low) & (high > low) & tall, high - low, np.nan)
     for name, found in (
         ("height", span),

@@ -21,6 +21,8 @@ CLOSE: Final = ord("]")
 COMMA: Final = ord(",")
 
 
+_BLANKS: Final = bytes.maketrans(b"[],", b"   ")
+
 TOGETHER: Final = 2_000_000
 """Bytes of text that are looked at together: their arrays take some twenty times as much."""
 
@@ -87,17 +89,14 @@ def _end(data: bytes, begin: int) -> int:
     return end
 
 
-def _numbers(text: bytes, dtype: type[np.int64 | np.float64], count: int) -> NDArray[Any]:
-    """The `count` numbers in a text, whatever its brackets and blanks."""
+def _numbers(text: bytes, dtype: type[np.int64 | np.float64], sep: str) -> NDArray[Any]:
+    """The numbers in a text, as far as it can be read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # NumPy's, when it cannot read on
         try:
-            found = np.fromstring(text.translate(None, b"[] \t\r\n"), dtype, sep=",")
+            return np.fromstring(text, dtype, sep=sep)
         except ValueError:
-            found = np.empty(0, dtype)
-    if len(found) != count:
-        raise UnevenError("not a list of numbers")
-    return found
+            return np.empty(0, dtype)
 
 
 def triples(text: bytes) -> NDArray[np.float64]:
@@ -115,9 +114,10 @@ def triples(text: bytes) -> NDArray[np.float64]:
     if not count:
         return np.empty((0, 3))
     whole = not any(mark in text for mark in (b".", b"e", b"E"))
-    found = _numbers(text, np.int64 if whole else np.float64, 3 * count)
-    if not np.isfinite(found).all():
-        raise UnevenError("not finite")
+    bare = text.translate(None, b"[] \t\r\n")
+    found = _numbers(bare, np.int64 if whole else np.float64, ",")
+    if len(found) != 3 * count or not np.isfinite(found).all():
+        raise UnevenError("not triples of numbers")
     return found.astype(np.float64).reshape(-1, 3)
 
 
@@ -190,14 +190,15 @@ def _groups(arrays: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 
 
 def _tokens(arrays: Sequence[bytes]) -> Tokens:
-    raw = np.frombuffer(b"".join(arrays), np.uint8)
-    digit = raw - ord("0") < 10
-    opening, closing, comma = raw == OPEN, raw == CLOSE, raw == COMMA
-    brackets = opening | closing
-    if not (digit | brackets | comma | (raw <= 32)).all():
-        raise UnevenError("not whole numbers")
+    text = _dense(b",".join(arrays))
+    raw = np.frombuffer(text, np.uint8)
+    digit, opening = raw - ord("0") < 10, raw == OPEN
+    brackets = opening | (raw == CLOSE)
+    beside = brackets[1:] & digit[:-1] & opening[1:] | brackets[:-1] & digit[1:] & ~opening[:-1]
+    if beside.any() or any(pair in text for pair in _NEVER):
+        raise UnevenError("commas are not where they belong")
     starts = np.flatnonzero(digit[1:] & ~digit[:-1]) + 1  # the first one is a bracket
-    values = _numbers(b",".join(arrays), np.int64, len(starts))
+    values = _values(text, len(starts))
     place = np.flatnonzero(brackets)
     opens = opening[place]
     depth = np.cumsum(np.where(opens, 1, -1))
@@ -207,15 +208,43 @@ def _tokens(arrays: Sequence[bytes]) -> Tokens:
     innermost = opens[:-1] & ~opens[1:]
     sizes = np.where(innermost, before[1:] - before[:-1], 0)
     first = depth[opens] == 1
-    lists = np.count_nonzero(opens)
-    filled = np.count_nonzero(sizes) + np.count_nonzero(opens[:-1] & opens[1:])
     even = (
-        sizes.sum() == len(values)
-        and first.sum() == len(arrays)
-        and (depth[~opens] >= 0).all()
-        and np.count_nonzero(depth == 0) == len(arrays)
-        and np.count_nonzero(comma) == len(values) + lists - len(arrays) - filled
+        (digit | brackets | (raw == COMMA)).all()
+        and sizes.sum() == len(values)
+        and first.sum() == len(arrays) == np.count_nonzero(depth == 0)
+        and depth.min(initial=0) >= 0
     )
     if not even:
         raise UnevenError("brackets and numbers do not fit")
     return Tokens(values, depth[opens], np.cumsum(first) - 1, sizes[opens[:-1]])
+
+
+_NEVER: Final = (b",,", b"[,", b",]", b"][")
+"""What never stands together in JSON without blanks."""
+
+
+def _dense(text: bytes) -> bytes:
+    """`text` without blanks, between which there must be no numbers."""
+    dense = text.translate(None, b" \t\r\n")
+    if len(dense) != len(text) and _runs(dense) != _runs(text):
+        raise UnevenError("numbers without a comma")
+    return dense
+
+
+def _runs(text: bytes) -> int:
+    """How many runs of digits there are."""
+    digit = np.frombuffer(text, np.uint8) - ord("0") < 10
+    return int(np.count_nonzero(digit[1:] > digit[:-1]))
+
+
+def _values(text: bytes, count: int) -> Ints:
+    """The `count` numbers between the brackets and commas of a text."""
+    if not count:
+        return np.empty(0, np.int64)
+    if b"[]" in text:
+        found = _numbers(text.translate(_BLANKS), np.int64, " ")
+    else:
+        found = _numbers(text.translate(None, b"[]"), np.int64, ",")
+    if len(found) != count:
+        raise UnevenError("not whole numbers")
+    return found

@@ -246,8 +246,9 @@ def _grouped(
     found: Geometries, build: Callable[..., Geometries], parts: Geometries, owners: Ints
 ) -> None:
     if len(parts):
-        names, group = np.unique(owners, return_inverse=True)
-        found[names] = build(parts, indices=group)
+        new = np.ones(len(owners), bool)
+        new[1:] = owners[1:] != owners[:-1]
+        found[owners[new]] = build(parts, indices=np.cumsum(new) - 1)
 
 
 def _united(rings: Rings, starts: Ints, owner: int) -> shapely.Geometry | None:

@@ -188,6 +188,21 @@ def test_attributes_that_the_dictionary_knows_become_columns(tmp_path: Path) -> 
     assert row["attributes"]["status"] == "???"
 
 
+def test_the_user_names_class_and_fields(tmp_path: Path) -> None:
+    attributes = {"h_dak_max": "31.5", "straat": "Coolsingel"}
+    path = saved(tmp_path, document({"x": building(attributes=attributes)}))
+    fields = {"h_dak_max": "height", "straat": "name"}
+    row = only(path, class_name="OtherConstruction", fields=fields)[1].objects.iloc[0]
+    assert (row["class"], row["height"], row["name"]) == ("OtherConstruction", 31.5, "Coolsingel")
+
+
+def test_ground_that_slopes_has_no_height(tmp_path: Path) -> None:
+    slope = {"type": "MultiSurface", "lod": "1", "boundaries": [[[0, 1, 7, 6]]]}
+    row = only(saved(tmp_path, document({"x": building(slope, type="LandUse")})))[1].objects.iloc[0]
+    assert np.isnan(row["height"])
+    assert row["ground_height"] == 2
+
+
 def test_an_unknown_height_stays_unknown(tmp_path: Path) -> None:
     attributes = {"measuredHeight": None, "storeysAboveGround": "many"}
     objects = {"x": {"type": "Building", "attributes": attributes}}
