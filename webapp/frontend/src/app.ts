@@ -1,6 +1,8 @@
 import { ApiError, getCity, getLayers, getScene, type City, type CityObject, type Hit } from "./api";
 import { language, setLanguage, t, titled } from "./i18n";
 import { CITY_CLASSES } from "./classes";
+import type { StyleTexture } from "./layers/mesh-layer";
+import type { Paint } from "./layers/style";
 import { outdated } from "./layers/net";
 import { QUALITY } from "./layers/quality";
 import { CityMap, type Picked } from "./map";
@@ -32,6 +34,7 @@ export class App {
   private connected = true;
   private hashTimer = 0;
   private written = "";
+  private style: StyleTexture | null = null;
   private readonly theme = new Theme(() => this.draw());
   private readonly status = new StatusBar(part("status"), () => this.retry());
   private readonly layers: LayerPanel;
@@ -86,6 +89,14 @@ export class App {
     return this.map;
   }
 
+  /** Gives objects a colour or hides them, until the next call; an empty list undoes it. */
+  paint(paints: Record<number, Paint>): void {
+    const before = this.style;
+    this.style = this.map?.style(paints) ?? null;
+    this.draw();
+    setTimeout(() => before?.texture.destroy(), 1000);
+  }
+
   private async open(city: City): Promise<void> {
     const [json, infos] = await Promise.all([getScene(), getLayers()]);
     this.scene = new Scene(city, json, infos);
@@ -130,7 +141,7 @@ export class App {
   }
 
   private withoutMap(): void {
-    document.body.classList.add("no-map");
+    document.body.classList.add("without-map");
     const told = part("no-map");
     told.textContent = t("map.nowebgl");
     told.hidden = false;
@@ -140,7 +151,7 @@ export class App {
     if (!this.scene || !this.map) return;
     const look: Look = {
       dark: this.theme.dark,
-      style: null,
+      style: this.style,
       attempt: this.attempt,
       onTileError: (error) => this.tileFailed(error),
       onMesh: (mesh) => mesh && this.scene?.learnGround(mesh.bases) && setTimeout(() => this.draw()),

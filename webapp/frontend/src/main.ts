@@ -2,17 +2,19 @@ import "./style.css";
 import { App } from "./app";
 import { el } from "./dom";
 import { setLanguage, t, type Language } from "./i18n";
+import type { Paint } from "./layers/style";
 import type { Picked } from "./map";
 import type { Camera } from "./state";
 
 declare global {
   interface Window {
-    /** For tests in a browser: the map's engine, whether all visible tiles are drawn, picks, flights. */
+    /** For tests in a browser: the map's engine, whether all visible tiles are drawn, picks, flights, colours. */
     cim: {
       readonly deck: unknown;
       readonly ready: boolean;
       pick: (x: number, y: number) => Picked | null;
       flyTo: (camera: Partial<Camera>, duration?: number) => void;
+      paint: (paints: Record<number, Paint>) => void;
     };
   }
 }
@@ -31,6 +33,7 @@ window.cim = {
   },
   pick: (x, y) => app.cityMap?.pick(x, y) ?? null,
   flyTo: (camera, duration = 0) => app.cityMap?.go(camera, duration),
+  paint: (paints) => app.paint(paints),
 };
 
 async function start(): Promise<void> {

@@ -2,7 +2,10 @@ import { Deck, FlyToInterpolator, LinearInterpolator, MapView, type Layer, type 
 import { fitting, labelLayer } from "./layers/label-board";
 import type { Label } from "./layers/labels";
 import { CimVectorLayer } from "./layers/vector-layer";
+import type { StyleTexture } from "./layers/mesh-layer";
+import { styleTexture, type Paint } from "./layers/style";
 import { QUALITY } from "./layers/quality";
+import type { Device } from "@luma.gl/core";
 import type { Camera } from "./state";
 
 export interface Picked {
@@ -42,6 +45,7 @@ export class CityMap {
   private labelKey = "";
   private dark = false;
   private movedAt = 0;
+  private isPicking = false;
 
   constructor(
     private readonly container: HTMLElement,
@@ -59,8 +63,8 @@ export class CityMap {
       deviceProps: { type: "webgl", webgl: { antialias: QUALITY.smoothEdges } } as never,
       pickingRadius: 3,
       layers: [],
-      // a pass over the whole city for each movement of the pointer costs more than it tells
-      layerFilter: ({ renderPass }) => renderPass !== "picking:hover",
+      // deck.gl would draw the whole city once more for each movement of the pointer
+      layerFilter: ({ renderPass }) => this.isPicking || !renderPass.startsWith("picking"),
       getCursor: ({ isDragging }) => (isDragging ? "grabbing" : "default"),
       onViewStateChange: ({ viewState }) => this.moved(viewState as unknown as ViewState),
       onClick: (info) => this.events.clicked(this.pick(info.x, info.y)),
@@ -170,6 +174,12 @@ export class CityMap {
     return this.view.position?.[2] ?? 0;
   }
 
+  /** A colour for some objects, or none to be seen of them; null where there is nothing to draw on. */
+  style(paints: Record<number, Paint>): StyleTexture | null {
+    const { device } = this.deck as unknown as { device: Device | null };
+    return device && styleTexture(device, paints);
+  }
+
   /** Tells when the graphics card dropped the drawing. */
   onLost(tell: () => void): void {
     this.container.addEventListener("webglcontextlost", tell, { capture: true });
@@ -187,7 +197,9 @@ export class CityMap {
 
   /** The object under a pixel: a body or a point, else what lies on the ground there. */
   pick(x: number, y: number): Picked | null {
+    this.isPicking = true;
     const info = this.deck.isInitialized ? this.deck.pickObject({ x, y, radius: 2 }) : null;
+    this.isPicking = false;
     const oid = info && oidOf(info);
     if (info && oid) return { oid, layer: info.layer?.id ?? "" };
     const place = this.groundAt(x, y);

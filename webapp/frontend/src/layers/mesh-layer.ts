@@ -7,6 +7,7 @@ export interface StyleTexture {
   /** RGBA by object id, row by row; alpha 0 hides, 1 keeps the colour, more blends it in. */
   texture: Texture;
   width: number;
+  height: number;
 }
 
 type OwnProps = {
@@ -29,7 +30,7 @@ interface MeshState {
 const uniformBlock = `\
 layout(std140) uniform cimMeshUniforms {
   uint selectedOid;
-  float styleWidth;
+  vec2 styleSize;
   vec3 selectedColor;
 } cimMesh;
 `;
@@ -37,7 +38,7 @@ layout(std140) uniform cimMeshUniforms {
 const cimMesh = {
   name: "cimMesh",
   vs: uniformBlock,
-  uniformTypes: { selectedOid: "u32", styleWidth: "f32", selectedColor: "vec3<f32>" },
+  uniformTypes: { selectedOid: "u32", styleSize: "vec2<f32>", selectedColor: "vec3<f32>" },
 } as const;
 
 const vs = `#version 300 es
@@ -63,8 +64,8 @@ void main(void) {
 
   vec4 base = colors;
   bool hidden = false;
-  if (cimMesh.styleWidth > 0.0) {
-    uint width = uint(cimMesh.styleWidth);
+  uint width = uint(cimMesh.styleSize.x);
+  if (width > 0u && oids / width < uint(cimMesh.styleSize.y)) {
     vec4 style = texelFetch(styleTexture, ivec2(int(oids % width), int(oids / width)), 0);
     hidden = style.a == 0.0;
     if (style.a > 0.006) base = vec4(mix(base.rgb, style.rgb, style.a), base.a);
@@ -166,7 +167,7 @@ export class CimMeshLayer extends Layer<Required<OwnProps>> {
     model.shaderInputs.setProps({
       cimMesh: {
         selectedOid,
-        styleWidth: style?.width ?? 0,
+        styleSize: [style?.width ?? 0, style?.height ?? 0],
         selectedColor: selectedColor.map((value) => value / 255),
       },
     });
