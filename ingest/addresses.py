@@ -1,8 +1,10 @@
 """Which layers a file of features has, and how GDAL gets at each."""
 
+import codecs
 import gzip
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, cast
@@ -13,6 +15,7 @@ from cim.model import Finding
 from ingest.encoding import Encoding, canonical, dbf_encoding
 from ingest.features import Log
 from ingest.gdal_layers import Address, gdal_said
+from ingest.legible import as_utf8
 from ingest.reader import ReadOptions, refuse
 
 JSON_SUFFIXES: Final = (".geojson.gz", ".json.gz", ".geojson", ".json")
@@ -42,7 +45,7 @@ def addresses(path: Path, options: ReadOptions, work: Path, log: Log) -> list[Ad
     if name.endswith(".shp"):
         return [_shapefile(path, options, log)]
     if name.endswith(JSON_SUFFIXES):
-        return [_geojson(path)]
+        return [_geojson(path, options, work, log)]
     return list(_listed(path, log))
 
 
@@ -77,29 +80,41 @@ _FEATURE: Final = re.compile(rb'"type"\s*:\s*"Feature"')
 _CRS: Final = re.compile(rb'"crs"\s*:\s*\{')
 
 
-def _geojson(path: Path) -> Address:
+def _geojson(path: Path, options: ReadOptions, work: Path, log: Log) -> Address:
     packed = path.suffix.lower() == ".gz"
     try:
         with gzip.open(path) if packed else path.open("rb") as file:
-            count, states_crs = _scanned(cast(BinaryIO, file))
-    except (OSError, EOFError) as error:
+            count, states_crs, is_utf8 = _scanned(cast(BinaryIO, file))
+        location = f"/vsigzip/{path.resolve()}" if packed else str(path)
+        if not is_utf8:
+            location = str(as_utf8(path, packed, options.encoding, work, log))
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise refuse(path, f"it cannot be unpacked: {error}", "get the file again") from None
-    location = f"/vsigzip/{path.resolve()}" if packed else str(path)
     name = re.split(r"\.(?:geo)?json", path.name, flags=re.IGNORECASE)[0]
     source = "file" if states_crs else "format"
     return Address(path, location, name, "", source, "", total=max(count, 1))
 
 
-def _scanned(file: BinaryIO) -> tuple[int, bool]:
-    """(features, whether a CRS is stated) of a GeoJSON file, without parsing it."""
-    count, states_crs, tail = 0, False, b""
+def _scanned(file: BinaryIO) -> tuple[int, bool, bool]:
+    """(features, whether a CRS is stated, whether it is UTF-8) of GeoJSON, without parsing it."""
+    count, states_crs, is_utf8, tail = 0, False, True, b""
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
     for block in iter(lambda: file.read(4 << 20), b""):
         text = tail + block
         ends = [found.end() for found in _FEATURE.finditer(text)]
         count += len(ends)
         states_crs = states_crs or _CRS.search(text) is not None
         tail = text[max(ends[-1] if ends else 0, len(text) - 64) :]
-    return count, states_crs
+        is_utf8 = is_utf8 and _decodes(decoder, block)
+    return count, states_crs, is_utf8 and _decodes(decoder, b"", final=True)
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bool:
+    try:
+        decoder.decode(block, final)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _listed(path: Path, log: Log) -> Iterator[Address]:

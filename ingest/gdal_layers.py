@@ -14,6 +14,7 @@ import pyogrio
 
 from cim.model import Finding
 from ingest.features import Log
+from ingest.legible import readable
 from ingest.plan import Chunk
 from ingest.planned import read_shapes, unique_names
 from ingest.reader import BATCH_SIZE, refuse
@@ -135,7 +136,8 @@ class Stream(Iterator[Chunk]):
             for batch in reader:
                 geometry, unreadable = read_shapes(batch.column(shape_at))
                 names = unique_names(batch.schema.names[1:shape_at])
-                table = pa.RecordBatch.from_arrays(batch.columns[1:shape_at], names)
+                columns = readable(names, batch.columns[1:shape_at], self._log)
+                table = pa.RecordBatch.from_arrays(columns, names)
                 numbers = np.asarray(batch.column(0), np.int64)
                 yield Chunk(table, geometry, numbers, unreadable)
 
