@@ -3,14 +3,16 @@
 from ingest.catalogue import READERS, reader_for
 from ingest.delivery import CityPlan, Item, delivery
 from ingest.doctor import examine
-from ingest.load import LoadReport, Progress, load_files, write_rejects
+from ingest.load import load_files
 from ingest.reader import Reader, Reading, ReadOptions
+from ingest.report import LoadReport, PartlyLoadedError, Progress, write_rejects
 
 __all__ = [
     "READERS",
     "CityPlan",
     "Item",
     "LoadReport",
+    "PartlyLoadedError",
     "Progress",
     "ReadOptions",
     "Reader",

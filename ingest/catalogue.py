@@ -1,6 +1,8 @@
 """Every reader this program has; `reader_for` finds the one for a file."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from cim.declare import Catalogue
@@ -9,7 +11,7 @@ from ingest.cityjson import CITYJSON, CITYJSONSEQ
 from ingest.ifc import IFC
 from ingest.osm import OSM
 from ingest.raster import RASTER
-from ingest.reader import Reader
+from ingest.reader import Reader, refuse
 from ingest.table import CSV
 from ingest.vector import GEOPARQUET, VECTOR
 
@@ -25,15 +27,56 @@ def reader_for(path: Path) -> Reader:
     Raises
     ------
     SourceError
-        If there is none.
+        If there is none; the remedy tells how to get a file that is read.
     """
     if not path.exists():
         raise SourceError("no such file", where=str(path), hint="check the path")
+    if path.is_file() and not path.stat().st_size:
+        raise refuse(path, "the file is empty: 0 bytes", "copy, download or export it again")
     for reader in READERS.values():
         if reader.accepts(path):
             return reader
-    raise SourceError(
-        "no reader for this kind of file",
-        where=path.name,
-        hint="; ".join(f"{each.title}: {' '.join(each.suffixes)}" for each in READERS.values()),
-    )
+    raise refuse(path, *_foreign(path))
+
+
+def _foreign(path: Path) -> tuple[str, str]:
+    """What is wrong with a file that no reader is for, and what to do."""
+    if path.is_dir():
+        return "it is a folder", "name the files in it, or a delivery.toml that lists them"
+    suffix = path.suffix.lower()
+    if suffix in SIDECARS:
+        return "it is only a part of a shapefile", f"load {path.stem}.shp, which needs it beside it"
+    if suffix in REMEDIES:
+        return REMEDIES[suffix]
+    known = sorted({each for reader in READERS.values() for each in reader.suffixes})
+    if suffix in known:
+        return "it does not hold what its name says", "`cim doctor` knows these: " + _titles()
+    return f"no reader for {suffix or 'files without a suffix'}", f"read are: {_titles()}"
+
+
+def _titles() -> str:
+    return "; ".join(each.title for each in READERS.values())
+
+
+SIDECARS: Final = frozenset({".dbf", ".shx", ".prj", ".cpg", ".sbn", ".sbx", ".qpj"})
+
+REMEDIES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        ".json": (
+            "it is JSON, but neither CityJSON nor GeoJSON",
+            'a CityJSON file begins with {"type": "CityJSON"',
+        ),
+        ".gml": ("CityGML is not read", "convert it to CityJSON, as citygml-tools does"),
+        ".zip": ("no file of features is in it", "unpack it and load what is in it"),
+        ".dwg": ("DWG is not read", "save it as DXF"),
+        ".dgn": ("DGN is not read", "save it as DXF"),
+        ".rvt": ("Revit's own format is not read", "export the model as IFC"),
+        ".skp": ("SketchUp's own format is not read", "export the model as IFC"),
+        ".xls": ("spreadsheets are not read", "save the sheet as CSV"),
+        ".xlsx": ("spreadsheets are not read", "save the sheet as CSV"),
+        ".mdb": ("Access databases are not read", "export its layers as GeoPackage"),
+        ".las": ("point clouds are not read", "make a terrain raster (GeoTIFF) of it"),
+        ".laz": ("point clouds are not read", "make a terrain raster (GeoTIFF) of it"),
+    }
+)
+"""Suffix → what a file is that often comes and is not read, and what to do with it."""

@@ -16,7 +16,9 @@ from cim.errors import CimError
 from cim.geodesy import bounds_between
 from cim.model import Batch, Finding
 from ingest.catalogue import READERS, reader_for
+from ingest.delivery import check_options
 from ingest.encoding import Encoding, dbf_encoding, text_encoding
+from ingest.guard import numbers_may_overflow
 from ingest.planned import PlannedLayer, PlannedReading
 from ingest.reader import Reader, Reading, ReadOptions
 
@@ -51,10 +53,11 @@ def examine(
     report |= {"loadable": False} | _seen(_Visit())
     findings: list[Finding] = []
     try:
+        options = check_options(options)
         reader = next((each for each in readers if _accepts(each, path)), None)
         reader = reader or reader_for(path)
         report |= {"reader": reader.name, "title": reader.title}
-        with TemporaryDirectory(prefix="cim-doctor-") as work:
+        with TemporaryDirectory(prefix="cim-doctor-") as work, numbers_may_overflow():
             report |= _examined(path, reader, options, Path(work), findings)
     except CimError as error:
         findings.append(Finding("error", _code(error), error.problem, error.hint))
@@ -68,7 +71,7 @@ def examine(
 
 
 def _accepts(reader: Reader, path: Path) -> bool:
-    return path.exists() and reader.accepts(path)
+    return path.exists() and _size(path) != 0 and reader.accepts(path)
 
 
 def _size(path: Path) -> int | None:

@@ -1,70 +1,30 @@
 """From files to city: find the reader, read, normalise, store — all or nothing per data set."""
 
-import csv
-import hashlib
 import itertools
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import orjson
 import pandas as pd
 
-from cim import __version__
-from cim.errors import SourceError
+from cim.errors import CimError, InputError, SourceError, StoreError
 from cim.model import Batch, Coverage, Dataset, Finding, Rejection
 from cim.store import Delivery, OpenLoad, Store
-from cim.store.coverages import sha256_of
+from ingest.area import refuse_far_away, total_bounds
 from ingest.catalogue import reader_for
-from ingest.delivery import Item, check_options, items
-from ingest.normalise import Normaliser, refuse_far_away, total_bounds
+from ingest.delivery import Item, dataset_name, items
+from ingest.fingerprint import file_digest, fingerprint
+from ingest.guard import ASK_DOCTOR, about, numbers_may_overflow, workplace
+from ingest.normalise import Normaliser
+from ingest.parents import Parents
 from ingest.reader import Reader, Reading, ReadOptions
+from ingest.report import Follow, LoadReport, Progress, partly, write_rejects
 
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a load is."""
-
-    file: str
-    stage: str
-    """``reading`` or ``finishing``."""
-    done: int
-    total: int | None
-
-
-@dataclass(slots=True)
-class LoadReport:
-    """What became of one file."""
-
-    file: str
-    dataset: str
-    reader: str = ""
-    load: int | None = None
-    """None if nothing had to be changed, or it was a dry run."""
-    read: int = 0
-    new: int = 0
-    changed: int = 0
-    same: int = 0
-    ended: int = 0
-    rejected: list[Rejection] = field(default_factory=list)
-    crs: str = ""
-    crs_source: str = ""
-    encoding: str = ""
-    height_datum: str = ""
-    length_unit: str = "m"
-    findings: list[Finding] = field(default_factory=list)
-    dry_run: bool = False
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain values; ``warnings`` are the findings as sentences."""
-        plain = asdict(self)
-        plain["warnings"] = [str(each) for each in self.findings if each.severity != "info"]
-        return plain
-
-
-Follow = Callable[[Progress], None]
+NAMED_BY_NUMBER: Final = frozenset({"id_from_number", "id_repeats"})
+"""Findings of readers that name objects by their place in the file."""
+READ: Final = "read_by_file"
+"""Note of a load: per file, objects read, rejected before the store, rejected by the store."""
 
 
 def load_files(  # noqa: PLR0913  the options of a load
@@ -81,27 +41,70 @@ def load_files(  # noqa: PLR0913  the options of a load
     """Load files into a city, each data set in one transaction.
 
     Files that go into the same data set are one delivery of it: together they say what is
-    there. `rejects` is a CSV file for what was rejected.
+    there. A data set that cannot be loaded leaves the others their chance. `rejects` is a CSV
+    file for what was rejected, also from data sets that were refused therefore.
 
     Raises
     ------
     SourceError
-        If a file cannot be read; its data set is as it was before.
+        If a file is not there; then nothing is loaded. If the only data set cannot be read; it
+        is as it was before.
+    PartlyLoadedError
+        If some of several data sets cannot be read; the others are loaded.
     StoreError
         If the store cannot be written.
     """
-    options = options or ReadOptions()
-    check_options(options)
-    reports: list[LoadReport] = []
-    for dataset, group in itertools.groupby(
-        items(files, name, options), key=lambda item: item.dataset
-    ):
-        reports += _load_dataset(
-            store, dataset, list(group), _Manner(dry_run, keep_absent, progress or _ignore)
-        )
+    listed = items(files, name, options or ReadOptions())
+    groups: dict[str, list[Item]] = {}
+    for item in listed:
+        groups.setdefault(item.dataset, []).append(item)
+    manner = _Manner(dry_run, keep_absent, progress or _ignore)
     if rejects is not None:
-        write_rejects(reports, rejects)
-    return reports
+        _write(rejects, [])  # a file that cannot be written is refused before anything is loaded
+    loaded: list[LoadReport] = []
+    refused: list[LoadReport] = []
+    failures: dict[str, CimError] = {}
+    try:
+        for dataset, group in groups.items():
+            reports: list[LoadReport] = []
+            try:
+                _load_dataset(_Task(store, dataset, group, manner), reports)
+                loaded += reports
+            except InputError as error:
+                failures[dataset] = error
+                refused += reports
+    except StoreError as error:
+        _tell_what_came_before(error, loaded, failures)
+        raise
+    finally:
+        if rejects is not None:
+            _write(rejects, [*loaded, *refused])
+    _refuse(failures, loaded)
+    return loaded
+
+
+def _refuse(failures: Mapping[str, CimError], loaded: Sequence[LoadReport]) -> None:
+    if len(failures) == 1 and not loaded:
+        raise next(iter(failures.values()))
+    if failures:
+        raise partly(loaded, failures)
+
+
+def _tell_what_came_before(
+    error: StoreError, loaded: Sequence[LoadReport], failures: Mapping[str, CimError]
+) -> None:
+    names = ", ".join(dict.fromkeys(each.dataset for each in loaded))
+    told = [error.hint, f"loaded before it: {names}" if names else "", *map(str, failures.values())]
+    error.hint = "; ".join(each for each in told if each)
+
+
+def _write(path: Path, reports: Sequence[LoadReport]) -> None:
+    try:
+        write_rejects(reports, path)
+    except OSError as error:
+        raise InputError(
+            f"cannot write what is rejected: {error.strerror}", where=str(path), hint="another file"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,35 +118,75 @@ def _ignore(progress: Progress) -> None:  # noqa: ARG001
     return None
 
 
-def _load_dataset(
-    store: Store, name: str, group: Sequence[Item], manner: _Manner
-) -> list[LoadReport]:
-    readers = [reader_for(item.file) for item in group]
-    fingerprint = _fingerprint(store, group, readers)
-    if store.delivered(name) == fingerprint:
-        return [_unchanged(store, item) for item in group]
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A data set on its way into a store."""
+
+    store: Store
+    dataset: str
+    items: Sequence[Item]
+    manner: _Manner
+
+    @property
+    def several(self) -> bool:
+        """Whether more than one file makes the data set."""
+        return len(self.items) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """One file of it."""
+
+    item: Item
+    reader: Reader
+    digest: str
+    prefix: str
+    """Tells it from the other files of its data set."""
+
+    @property
+    def name(self) -> str:
+        """The file, for messages."""
+        return self.item.file.name
+
+
+def _load_dataset(task: _Task, reports: list[LoadReport]) -> None:
+    """Load it, or leave it as it was; `reports` gets one for each file that was begun."""
+    store, manner = task.store, task.manner
+    sources = list(_sources(task))
+    told = [(each.item, each.reader, each.digest) for each in sources]
+    mark = fingerprint(told, store.crs_name, manner.keep_absent)
+    if store.delivered(task.dataset) == mark:
+        reports += _unchanged(task)
+        return
     delivery = Delivery(
-        dataset=Dataset(name),
-        file=", ".join(item.file.name for item in group),
-        fingerprint=fingerprint,
+        dataset=Dataset(task.dataset),
+        file=", ".join(each.name for each in sources),
+        fingerprint=mark,
         keep_absent=manner.keep_absent,
         dry_run=manner.dry_run,
     )
-    reports = []
-    work_root = store.folder / "work"
-    work_root.mkdir(parents=True, exist_ok=True)
-    with store.load(delivery) as opened:
-        for item, reader in zip(group, readers, strict=True):
-            with tempfile.TemporaryDirectory(dir=work_root) as work:
-                reports.append(_load_file(store, opened, item, (reader, Path(work), manner)))
+    parents = Parents(several=task.several)
+    with store.load(delivery) as opened, numbers_may_overflow():
+        for source in sources:
+            reports.append(LoadReport(source.name, task.dataset, source.reader.name))
+            with about(source.item.file), workplace(store.folder) as work:
+                _load_file(task, opened, source, (work, parents, reports[-1]))
+        if not manner.keep_absent:
+            reports[-1].findings += parents.findings()
         opened.notes |= _notes(reports)
-        opened.rejected += [each for report in reports for each in report.rejected]
-        manner.follow(Progress(group[-1].file.name, "finishing", 0, None))
-        before = sum(report.ended for report in reports)
+        manner.follow(Progress(sources[-1].name, "finishing", 0, None))
     for report in reports:
         report.load, report.dry_run = opened.id, manner.dry_run
-    reports[-1].ended = opened.counts.ended - before
-    return reports
+    reports[-1].ended = opened.counts.ended
+
+
+def _sources(task: _Task) -> Iterator[_Source]:
+    stems = [dataset_name(item.file) for item in task.items]
+    unique = len(set(stems)) == len(stems)
+    for item, stem in zip(task.items, stems, strict=True):
+        with about(item.file):
+            prefix = stem if unique else f"{item.file.parent.name}/{stem}"
+            yield _Source(item, reader_for(item.file), file_digest(item.file), prefix)
 
 
 def _notes(reports: Sequence[LoadReport]) -> dict[str, Any]:
@@ -154,40 +197,38 @@ def _notes(reports: Sequence[LoadReport]) -> dict[str, Any]:
 
 
 def _load_file(
-    store: Store, opened: OpenLoad, item: Item, how: tuple[Reader, Path, _Manner]
-) -> LoadReport:
-    reader, work, manner = how
-    where = item.file.name
-    reading = reader.open(item.file, item.options, work)
-    _refuse_on_error(reading, where)
-    report = LoadReport(file=where, dataset=item.dataset, reader=reader.name)
+    task: _Task, opened: OpenLoad, source: _Source, how: tuple[Path, Parents, LoadReport]
+) -> None:
+    work, parents, report = how
     before = _counts(opened)
-    read = 0
-    if reading.coverages:
-        read += _put_coverages(store, opened, reading, item)
-    batches = iter(reading.batches)
-    first = next(batches, None)
-    if first is not None:
-        normaliser = _normaliser(store, reading, first, where)
-        for batch in itertools.chain([first], batches):
-            read += len(batch)
-            opened.put(_dated(normaliser.batch(batch), item.options))
-            manner.follow(Progress(where, "reading", read, reading.total))
-        report.rejected += normaliser.rejected
-        report.findings += normaliser.findings()
-    _refuse_on_error(reading, where)
-    report.rejected = [*reading.rejected, *report.rejected]
-    report.findings = [*reading.findings, *report.findings, *_datum_finding(store, reading)]
-    report.read = read + len(reading.rejected)
-    _refuse_nothing(report, opened, before)
+    reading = source.reader.open(source.item.file, source.item.options, work)
     _describe(report, reading)
-    after = _counts(opened)
-    report.new, report.changed, report.same, report.ended = (
-        late - early for early, late in zip(before[:4], after[:4], strict=True)
-    )
+    normaliser = Normaliser(reading.crs or task.store.crs_name, task.store.crs_name)
+    try:
+        _refuse_on_error(reading, source.name)
+        read = _put_coverages(task, opened, reading, source)
+        for batch in _placed(task, reading, source):
+            read += len(batch)
+            kept = _dated(normaliser.batch(batch), source.item.options)
+            parents.note(kept.objects)
+            opened.put(kept)
+            task.manner.follow(Progress(source.name, "reading", read, reading.total))
+        _refuse_on_error(reading, source.name)
+    finally:
+        report.rejected = [*reading.rejected, *normaliser.rejected]
+        report.findings = [*reading.findings, *normaliser.findings()]
+    opened.rejected += report.rejected
+    own = len(report.rejected)
+    report.findings += _datum_finding(task.store, reading)
+    report.read = read + len(reading.rejected)
     report.rejected += opened.counts.rejected[before[4] :]
-    opened.dataset = _dataset(item, reader, reading)
-    return report
+    opened.notes.setdefault(READ, []).append((report.read, own, len(report.rejected) - own))
+    after = _counts(opened)
+    report.new, report.changed, report.same = (
+        late - early for early, late in zip(before[:3], after[:3], strict=True)
+    )
+    _refuse_nothing(report)
+    opened.dataset = _dataset(source, reading)
 
 
 def _counts(opened: OpenLoad) -> tuple[int, int, int, int, int]:
@@ -202,61 +243,64 @@ def _refuse_on_error(reading: Reading, where: str) -> None:
         raise SourceError(errors[0].message + more, where=where, hint=errors[0].hint)
 
 
-def _refuse_nothing(
-    report: LoadReport, opened: OpenLoad, before: tuple[int, int, int, int, int]
-) -> None:
+def _refuse_nothing(report: LoadReport) -> None:
     """No object and no error is an error."""
-    counts = _counts(opened)
-    if sum(counts[:4]) > sum(before[:4]):
+    if report.new + report.changed + report.same:
         return
-    refused = [*report.rejected, *opened.counts.rejected[before[4] :]]
-    if refused:
-        raise SourceError(
-            f"all {len(refused)} objects were rejected; the first, {refused[0].object}:"
-            f" {refused[0].reason}",
-            where=report.file,
-            hint="`cim doctor` tells more",
-        )
-    raise SourceError("it holds no objects", where=report.file, hint="`cim doctor` tells more")
-
-
-def _put_coverages(store: Store, opened: OpenLoad, reading: Reading, item: Item) -> int:
-    for coverage in reading.coverages:
-        refuse_far_away(coverage.bounds, "EPSG:4326", store.crs_name, item.file.name)
-        opened.put_coverage(_named(coverage, item))
-    return len(reading.coverages)
-
-
-def _named(coverage: Coverage, item: Item) -> Coverage:
-    """One raster takes the name of its data set; several keep their own behind it."""
-    stem = item.file.stem
-    own = coverage.name if coverage.name not in {stem, item.dataset, ""} else ""
-    name = f"{item.dataset}/{own}" if own else item.dataset
-    return Coverage(
-        name=name,
-        kind=coverage.kind,
-        path=coverage.path,
-        crs=coverage.crs,
-        bounds=coverage.bounds,
-        width=coverage.width,
-        height=coverage.height,
-        bands=coverage.bands,
-        valid_from=coverage.valid_from,
-        sha256=coverage.sha256,
+    if not report.rejected:
+        raise SourceError("it holds no objects", where=report.file, hint="is it the right file?")
+    first = report.rejected[0]
+    raise SourceError(
+        f"all {len(report.rejected)} objects were rejected; the first, {first.object}:"
+        f" {first.reason}",
+        where=report.file,
+        hint=ASK_DOCTOR,
     )
 
 
-def _normaliser(store: Store, reading: Reading, first: Batch, where: str) -> Normaliser:
-    has_places = "geometry" in first.objects or len(first.meshes) > 0
-    if has_places and not reading.crs:
-        raise SourceError(
-            "nobody knows its coordinate system", where=where, hint="say it with --crs EPSG:…"
-        )
-    source = reading.crs or store.crs_name
-    bounds = total_bounds([first])
-    if bounds is not None:
-        refuse_far_away(bounds, source, store.crs_name, where)
-    return Normaliser(source, store.crs_name)
+def _placed(task: _Task, reading: Reading, source: _Source) -> Iterator[Batch]:
+    """The batches of the file, which is known to lie where the city is."""
+    crs, city = reading.crs, task.store.crs_name
+    checked = False
+    for batch in reading.batches:
+        if not crs and ("geometry" in batch.objects or len(batch.meshes)):
+            raise SourceError(
+                "nobody knows its coordinate system",
+                where=source.name,
+                hint="say it with --crs EPSG:…",
+            )
+        bounds = None if checked else total_bounds([batch])
+        if bounds is not None:
+            refuse_far_away(bounds, crs, city, source.name)
+            checked = True
+        numbered = any(each.code in NAMED_BY_NUMBER for each in reading.findings)
+        yield _told_apart(batch, f"{source.prefix}.") if task.several and numbered else batch
+
+
+def _told_apart(batch: Batch, prefix: str) -> Batch:
+    """The same objects under names that no other file of the data set gives."""
+    objects = batch.objects.assign(object_id=prefix + batch.objects["object_id"].astype(str))
+    meshes = [replace(each, object_id=prefix + each.object_id) for each in batch.meshes]
+    nodes, edges = (
+        None if table is None else table.assign(object_id=prefix + table["object_id"].astype(str))
+        for table in (batch.nodes, batch.edges)
+    )
+    return Batch(objects, meshes, nodes, edges)
+
+
+def _put_coverages(task: _Task, opened: OpenLoad, reading: Reading, source: _Source) -> int:
+    for coverage in reading.coverages:
+        refuse_far_away(coverage.bounds, "EPSG:4326", task.store.crs_name, source.name)
+        opened.put_coverage(_named(coverage, task, source))
+    return len(reading.coverages)
+
+
+def _named(coverage: Coverage, task: _Task, source: _Source) -> Coverage:
+    """One raster takes the name of its data set; several keep their own behind it."""
+    plain = {source.item.file.stem, task.dataset, ""}
+    parts = [task.dataset, source.prefix if task.several else ""]
+    parts.append("" if coverage.name in plain else coverage.name)
+    return replace(coverage, name="/".join(each for each in parts if each))
 
 
 def _dated(batch: Batch, options: ReadOptions) -> Batch:
@@ -285,13 +329,14 @@ def _describe(report: LoadReport, reading: Reading) -> None:
     report.length_unit = reading.length_unit
 
 
-def _dataset(item: Item, reader: Reader, reading: Reading) -> Dataset:
+def _dataset(source: _Source, reading: Reading) -> Dataset:
+    item = source.item
     given = asdict(item.options)
     return Dataset(
         name=item.dataset,
         uri=item.file.resolve().as_uri(),
-        sha256=_file_digest(item.file),
-        reader=reader.name,
+        sha256=source.digest,
+        reader=source.reader.name,
         licence=item.licence,
         attribution=reading.attribution,
         crs=reading.crs,
@@ -303,56 +348,28 @@ def _dataset(item: Item, reader: Reader, reading: Reading) -> Dataset:
     )
 
 
-def _file_digest(path: Path) -> str:
-    """Checksum of a file with its sidecars (.dbf, .prj …), or of all files of a folder."""
-    parts = _parts(path)
-    if len(parts) == 1:
-        return sha256_of(parts[0])
-    joined = "\n".join(f"{each.name} {sha256_of(each)}" for each in parts)
-    return hashlib.sha256(joined.encode()).hexdigest()
-
-
-def _parts(path: Path) -> list[Path]:
-    if path.is_dir():
-        return sorted(each for each in path.rglob("*") if each.is_file())
-    if path.suffix.lower() == ".shp":
-        return sorted(each for each in path.parent.glob(f"{path.stem}.*") if each.is_file())
-    return [path]
-
-
-def _fingerprint(store: Store, group: Sequence[Item], readers: Iterable[Reader]) -> str:
-    told = [
-        [_file_digest(item.file), item.file.name, reader.name, asdict(item.options), item.licence]
-        for item, reader in zip(group, readers, strict=True)
-    ]
-    return hashlib.sha256(orjson.dumps([told, store.crs_name, __version__])).hexdigest()
-
-
-def _unchanged(store: Store, item: Item) -> LoadReport:
-    """The file is, byte for byte, what the data set was last loaded from."""
-    entry = next(each for each in store.datasets() if each["dataset"] == item.dataset)
-    last = next(each for each in store.loads() if each["dataset"] == item.dataset)
-    return LoadReport(
-        file=item.file.name,
-        dataset=item.dataset,
-        reader=entry["reader"],
-        read=int(last.get("read", 0)),
-        same=entry["objects"] + entry["coverages"],
-        rejected=[Rejection(**each) for each in last["rejected"]],
-        crs=entry["crs"],
-        crs_source=entry["crs_source"],
-        encoding=entry["encoding"],
-        height_datum=entry["height_datum"],
-        length_unit=entry["length_unit"],
-        findings=[Finding("info", "identical", "the file is the one loaded last")],
-    )
-
-
-def write_rejects(reports: Iterable[LoadReport], path: Path) -> None:
-    """All that was rejected as CSV: file, object, code, reason, and how it began."""
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "object", "code", "reason", "raw"])
-        for report in reports:
-            for each in report.rejected:
-                writer.writerow([report.file, each.object, each.code, each.reason, each.raw])
+def _unchanged(task: _Task) -> Iterator[LoadReport]:
+    """The files are, byte for byte, what the data set was last loaded from."""
+    store = task.store
+    entry = next(each for each in store.datasets() if each["dataset"] == task.dataset)
+    last = next(each for each in store.loads() if each["dataset"] == task.dataset)
+    rejected = iter([Rejection(**each) for each in last["rejected"]])
+    counts = last[READ]
+    own = [list(itertools.islice(rejected, count)) for _, count, _ in counts]
+    again = [list(itertools.islice(rejected, count)) for _, _, count in counts]
+    for item, (read, *refused), first, then in zip(task.items, counts, own, again, strict=True):
+        yield LoadReport(
+            file=item.file.name,
+            dataset=item.dataset,
+            reader=entry["reader"],
+            read=read,
+            same=read - sum(refused),
+            rejected=first + then,
+            crs=entry["crs"],
+            crs_source=entry["crs_source"],
+            encoding=entry["encoding"],
+            height_datum=entry["height_datum"],
+            length_unit=entry["length_unit"],
+            findings=[Finding("info", "identical", "the file is the one loaded last")],
+            dry_run=task.manner.dry_run,
+        )

@@ -1,11 +1,11 @@
-"""From a reader's batch to what a store takes: the city's CRS, finite, valid, plausible.
+"""Between reader and store: one CRS, sound geometries, sane numbers, nothing silently lost.
 
 What cannot be mended is rejected with its reason; what is mended is counted and said.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -14,18 +14,28 @@ import shapely
 from numpy.typing import NDArray
 
 from cim import geodesy
-from cim.errors import SourceError
 from cim.model import Batch, Finding, Mesh, Rejection
+from ingest.area import Bounds, reach
 
 Shapes = NDArray[np.object_]
+Flags = NDArray[np.bool_]
 
-TALLEST: Final = 1000.0
-"""Metres; no building on Earth reaches it."""
-OUTSIDE_DEGREES: Final = 3.0
-"""How far beyond its CRS's area of use a city may still take objects."""
+PLAUSIBLE: Final = MappingProxyType(
+    {
+        "height": (0.0, 1000.0),
+        "ground_height": (-12_000.0, 9_000.0),
+        "storeys_above_ground": (0.0, 250.0),
+        "storeys_below_ground": (0.0, 60.0),
+    }
+)
+"""Least and most that can be; the Earth's surface lies between -11 and 9 km."""
+HIGHEST: Final = 20_000.0
+"""Metres above or below the datum beyond which a Z is no height on Earth."""
+FARTHEST: Final = 1e8
+"""Metres from the origin of a projection beyond which nothing is on Earth, zone prefix and all."""
 
+_POINT, _RAW = 0, 200
 _AREAL: Final = (3, 6)
-_RAW: Final = 200
 
 
 @dataclass(slots=True)
@@ -37,22 +47,28 @@ class Normaliser:
     rejected: list[Rejection] = field(default_factory=list)
     mended: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    _reach: Bounds | None = None
+
+    def __post_init__(self) -> None:
+        self._reach = reach(self.city_crs)
 
     def batch(self, batch: Batch) -> Batch:
         """`batch` in the city's CRS, without what cannot be kept."""
         objects = batch.objects.reset_index(drop=True)
+        lost = np.zeros(len(objects), bool)
         if "geometry" in objects:
-            shapes = np.asarray(objects["geometry"], object)
-            keep = ~shapely.is_missing(shapes)
-            shapes, wrong = self._shapes(shapes, objects["object_id"])
-            lost = keep & shapely.is_missing(shapes) | wrong
+            shapes, lost = self._shapes(np.asarray(objects["geometry"], object), objects)
             objects = objects.assign(geometry=pd.Series(shapes, dtype=object))
-            objects = objects[~lost].reset_index(drop=True) if lost.any() else objects
-        objects = self._numbers(objects)
+        if lost.any():
+            objects = self._without(objects, lost)
+        for name, limits in PLAUSIBLE.items():
+            objects = self._plausible(objects, name, limits)
+        again = objects["object_id"].duplicated()
+        meshes = [mesh for mesh in map(self._mesh, batch.meshes) if mesh is not None]
         return replace(
             batch,
             objects=objects,
-            meshes=[mesh for mesh in map(self._mesh, batch.meshes) if mesh is not None],
+            meshes=_first_meshes(meshes, set(objects["object_id"][again])),
             nodes=self._nodes(batch.nodes),
             edges=self._edges(batch.edges, objects),
         )
@@ -60,25 +76,37 @@ class Normaliser:
     def findings(self) -> list[Finding]:
         """What had to be mended, once for each kind."""
         return [
-            Finding("warning", code, f"{count} {_MENDED[code]}, such as {self.examples[code]}")
+            Finding("warning", code, f"{_MENDED[code]}: {count}, such as {self.examples[code]}")
             for code, count in sorted(self.mended.items())
         ]
 
-    def _reject(
-        self, shapes: Shapes, bad: NDArray[np.bool_], ids: Any, why: tuple[str, str]
-    ) -> None:
+    def _without(self, objects: pd.DataFrame, lost: Flags) -> pd.DataFrame:
+        """The objects that are kept; none of them is part of one that is not."""
+        kept = objects[~lost].reset_index(drop=True)
+        if "parent_id" in kept:
+            orphaned = kept["parent_id"].isin(objects["object_id"][lost]).to_numpy(bool)
+            if orphaned.any():
+                self._count("parent_rejected", orphaned, kept["object_id"])
+                parents = kept["parent_id"].where(~orphaned, None)
+                kept = kept.assign(
+                    parent_id=parents, parent_in_source=kept["parent_id"].where(orphaned, None)
+                )
+        return kept
+
+    def _reject(self, shapes: Shapes, bad: Flags, ids: Any, why: tuple[str, str]) -> None:
         for at in np.flatnonzero(bad):
             with np.errstate(all="ignore"):
                 raw = shapely.to_wkt(shapes[at], rounding_precision=6)[:_RAW]
             self.rejected.append(Rejection(str(ids.iloc[at]), *why, raw=raw))
 
-    def _count(self, code: str, bad: NDArray[np.bool_], ids: Any) -> None:
+    def _count(self, code: str, bad: Flags, ids: Any) -> None:
         if bad.any():
             self.mended[code] += int(bad.sum())
             self.examples.setdefault(code, str(ids.iloc[int(np.flatnonzero(bad)[0])]))
 
-    def _shapes(self, shapes: Shapes, ids: Any) -> tuple[Shapes, NDArray[np.bool_]]:
-        """Transformed and valid; the second array marks those to be left out."""
+    def _shapes(self, shapes: Shapes, objects: pd.DataFrame) -> tuple[Shapes, Flags]:
+        """Transformed and valid; the second array marks the objects to be left out."""
+        ids = objects["object_id"]
         there = ~shapely.is_missing(shapes)
         empty = there & shapely.is_empty(shapes)
         self._reject(shapes, empty, ids, ("empty_geometry", "the geometry has no coordinates"))
@@ -87,69 +115,100 @@ class Normaliser:
             shapes, broken, ids, ("coordinates_not_finite", "a coordinate is NaN or infinite")
         )
         wrong = empty | broken
-        moved = shapes.copy()
         good = there & ~wrong
+        moved = shapes.copy()
         moved[good] = transformed(shapes[good], self.source_crs, self.city_crs)
-        outside = good & ~_finite(moved)
-        self._reject(
-            shapes,
-            outside,
-            ids,
-            ("outside_crs", f"{self.city_crs[:40]} is not defined there: wrong CRS?"),
-        )
+        outside = good & ~self._within_reach(moved)
+        why = f"it lies outside the area of {self.city_crs[:40]}: wrong coordinates, or wrong CRS?"
+        self._reject(shapes, outside, ids, ("outside_crs", why))
         wrong |= outside
         good &= ~outside
+        moved = self._earthly(moved, good, ids)
         moved, collapsed = self._valid(moved, good, ids)
-        self._reject(
-            shapes,
-            collapsed,
-            ids,
-            ("no_area", "nothing is left of the polygon when it is repaired"),
-        )
+        why = "nothing is left of it when it is repaired: it has no length or no area"
+        self._reject(shapes, collapsed, ids, ("no_extent", why))
         return moved, wrong | collapsed
 
-    def _valid(
-        self, shapes: Shapes, good: NDArray[np.bool_], ids: Any
-    ) -> tuple[Shapes, NDArray[np.bool_]]:
-        areal = np.isin(shapely.get_type_id(shapes), _AREAL)
+    def _within_reach(self, shapes: Shapes) -> Flags:
+        """Which of the shapes, in the city's CRS, have coordinates and lie where it is used."""
+        bounds = shapely.bounds(shapes)
+        sound = _finite(shapes) & (np.abs(bounds) < FARTHEST).all(axis=1)
+        if self._reach is not None:
+            west, south, east, north = self._reach
+            sound &= (bounds[:, 2] >= west) & (bounds[:, 0] <= east)
+            sound &= (bounds[:, 3] >= south) & (bounds[:, 1] <= north)
+        return sound
+
+    def _earthly(self, shapes: Shapes, good: Flags, ids: Any) -> Shapes:
+        """The same shapes; a Z that is no height on Earth is unknown."""
+        with_z = good & shapely.has_z(shapes)
+        if not with_z.any():
+            return shapes
+        coordinates, owner = shapely.get_coordinates(
+            shapes[with_z], include_z=True, return_index=True
+        )
+        absurd = np.abs(coordinates[:, 2]) > HIGHEST
+        if not absurd.any():
+            return shapes
         bad = np.zeros(len(shapes), bool)
-        bad[good & areal] = ~shapely.is_valid(shapes[good & areal])
+        bad[np.flatnonzero(with_z)[owner[absurd]]] = True
+        self._count("absurd_z", bad, ids)
+        coordinates[absurd, 2] = np.nan
+        mended = shapes.copy()
+        mended[with_z] = shapely.set_coordinates(mended[with_z], coordinates)
+        return mended
+
+    def _valid(self, shapes: Shapes, good: Flags, ids: Any) -> tuple[Shapes, Flags]:
+        extended = good & (shapely.get_type_id(shapes) != _POINT)
+        bad = np.zeros(len(shapes), bool)
+        bad[extended] = ~shapely.is_valid(shapes[extended])
         if not bad.any():
             return shapes, bad
         mended = shapely.make_valid(shapes[bad], method="structure", keep_collapsed=False)
-        shapes[bad] = [_only_polygons(each) for each in mended]
-        collapsed = bad & (shapely.is_empty(shapes) | ~(shapely.area(shapes) > 0))
+        shapes[bad] = [
+            _of_kind(each, kind)
+            for each, kind in zip(mended, shapely.get_type_id(shapes[bad]), strict=True)
+        ]
+        areal = np.isin(shapely.get_type_id(shapes), _AREAL)
+        collapsed = bad & (shapely.is_empty(shapes) | areal & ~(shapely.area(shapes) > 0))
         self._count("repaired", bad & ~collapsed, ids)
         return shapes, collapsed
 
-    def _numbers(self, objects: pd.DataFrame) -> pd.DataFrame:
-        """A height that cannot be is unknown; the source's value stays as an attribute."""
-        if "height" not in objects:
+    def _plausible(
+        self, objects: pd.DataFrame, name: str, limits: tuple[float, float]
+    ) -> pd.DataFrame:
+        """A number that cannot be is unknown; the source's value stays as an attribute."""
+        if name not in objects:
             return objects
-        heights = pd.to_numeric(objects["height"], errors="coerce").to_numpy(float)
-        absurd = np.isfinite(heights) & ((heights < 0) | (heights > TALLEST))
+        values = pd.to_numeric(objects[name], errors="coerce").to_numpy(float, na_value=np.nan)
+        absurd = (values < limits[0]) | (values > limits[1])
         if not absurd.any():
             return objects
-        self._count("absurd_height", absurd, objects["object_id"])
-        kept = np.where(absurd, heights, np.nan)
-        return objects.assign(height=np.where(absurd, np.nan, heights), height_in_source=kept)
+        self._count(f"absurd_{name}", absurd, objects["object_id"])
+        mended = objects.assign(**{name: np.where(absurd, np.nan, values)})
+        mended[f"{name}_in_source"] = np.where(absurd, values, np.nan)
+        return mended
 
     def _mesh(self, mesh: Mesh) -> Mesh | None:
         x, y = mesh.vertices[:, 0], mesh.vertices[:, 1]
         if self.source_crs != self.city_crs:
             x, y = geodesy.transform(self.source_crs, self.city_crs, x, y)
         vertices = np.column_stack([x, y, mesh.vertices[:, 2]])
-        if not len(vertices) or not np.isfinite(vertices).all():
-            self.rejected.append(
-                Rejection(
-                    mesh.object_id,
-                    "mesh_not_finite",
-                    f"the surface at LoD {mesh.lod} has no place in {self.city_crs[:40]};"
-                    " the object is kept without it",
-                )
-            )
-            return None
-        return replace(mesh, vertices=vertices)
+        if len(vertices) and self._holds(vertices):
+            return replace(mesh, vertices=vertices)
+        self.mended["mesh_left_out"] += 1
+        self.examples.setdefault("mesh_left_out", f"{mesh.object_id} at LoD {mesh.lod}")
+        return None
+
+    def _holds(self, vertices: NDArray[np.float64]) -> bool:
+        """Whether all vertices are where a city in this CRS can have them."""
+        if not np.isfinite(vertices).all() or np.abs(vertices[:, 2]).max() > HIGHEST:
+            return False
+        if self._reach is None:
+            return True
+        west, south, east, north = self._reach
+        low, high = vertices.min(axis=0), vertices.max(axis=0)
+        return bool(low[0] >= west and low[1] >= south and high[0] <= east and high[1] <= north)
 
     def _nodes(self, nodes: pd.DataFrame | None) -> pd.DataFrame | None:
         if nodes is None or not len(nodes):
@@ -167,18 +226,45 @@ class Normaliser:
         length = pd.Series(
             shapely.length(np.asarray(objects["geometry"], object)), objects["object_id"]
         )
-        length = length[~length.index.duplicated()]
+        again = length.index.duplicated()
         kept = edges[edges["object_id"].isin(length.index)]
+        if again.any():  # the objects that come second are rejected, their edges go with them
+            of_second = kept["object_id"].isin(length.index[again])
+            kept = kept[~(of_second & kept["object_id"].duplicated())]
+        length = length[~again]
         return kept.assign(length=length.reindex(kept["object_id"]).to_numpy())
 
 
-_MENDED: Final = {
-    "repaired": "polygons crossed themselves and were repaired",
-    "absurd_height": f"heights below 0 or above {TALLEST:g} m were taken as unknown",
-}
+_MENDED: Final = MappingProxyType(
+    {
+        "repaired": "geometries crossed themselves or had pieces without extent and were repaired",
+        "parent_rejected": "objects lost the one they are part of, which was rejected",
+        "absurd_z": "geometries had a Z that is no height on Earth; it is unknown now",
+        "mesh_left_out": "surfaces have no place in the city; their objects are kept without them",
+        **{
+            f"absurd_{name}": f"values of {name.replace('_', ' ')} outside {low:g} to {high:g}"
+            " were taken as unknown"
+            for name, (low, high) in PLAUSIBLE.items()
+        },
+    }
+)
 
 
-def _finite(shapes: Shapes) -> NDArray[np.bool_]:
+def _first_meshes(meshes: list[Mesh], again: set[str]) -> list[Mesh]:
+    """Without those of objects that come a second time and are rejected therefore."""
+    if not again:
+        return meshes
+    seen: set[tuple[str, str, str]] = set()
+    first = []
+    for mesh in meshes:
+        key = (mesh.object_id, mesh.lod, mesh.kind)
+        if mesh.object_id not in again or key not in seen:
+            first.append(mesh)
+        seen.add(key)
+    return first
+
+
+def _finite(shapes: Shapes) -> Flags:
     coordinates, index = shapely.get_coordinates(shapes, return_index=True)
     good = np.ones(len(shapes), bool)
     finite = np.isfinite(coordinates).all(axis=1)
@@ -204,58 +290,13 @@ def transformed(shapes: Shapes, source: str, target: str) -> Shapes:
     return moved
 
 
-def _only_polygons(shape: Any) -> Any:
-    if shape.geom_type in {"Polygon", "MultiPolygon"}:
-        return shape
-    parts = [each for each in shapely.get_parts(shape) if each.geom_type.endswith("Polygon")]
+_SAME_KIND: Final = MappingProxyType({1: "LineString", 5: "LineString", 3: "Polygon", 6: "Polygon"})
+
+
+def _of_kind(mended: Any, kind: int) -> Any:
+    """Of a repaired shape, the parts that are what it was before: lines or areas."""
+    name = _SAME_KIND.get(int(kind))
+    if name is None or mended.geom_type.endswith(name):
+        return mended
+    parts = [each for each in shapely.get_parts(mended) if each.geom_type.endswith(name)]
     return shapely.union_all(parts) if parts else shapely.Polygon()
-
-
-def refuse_far_away(
-    bounds: tuple[float, float, float, float], source_crs: str, city_crs: str, where: str
-) -> None:
-    """Refuse a source that lies outside the area for which the city's CRS is made.
-
-    `bounds` are in `source_crs`.
-
-    Raises
-    ------
-    SourceError
-        With where the source is and what to do.
-    """
-    area = geodesy.named_crs(city_crs).area_of_use
-    if area is None:
-        return
-    try:
-        west, south, east, north = geodesy.bounds_between(source_crs, geodesy.WGS84, bounds)
-    except SourceError:
-        return  # the objects themselves will say what is wrong
-    margin = OUTSIDE_DEGREES
-    if (
-        east < area.west - margin
-        or west > area.east + margin
-        or north < area.south - margin
-        or south > area.north + margin
-    ):
-        raise SourceError(
-            f"it lies at {(west + east) / 2:.3f}°, {(south + north) / 2:.3f}°, outside the area of"
-            f" {city_crs[:40]} ({area.west:g}° to {area.east:g}°, {area.south:g}° to"
-            f" {area.north:g}°)",
-            where=where,
-            hint="if the file's CRS is wrong say the true one with --crs;"
-            " if it is right, make a city there with a CRS of its own",
-        )
-
-
-def total_bounds(batches: Iterable[Batch]) -> tuple[float, float, float, float] | None:
-    """Box around all geometries of some batches, or None."""
-    boxes = [
-        shapely.total_bounds(np.asarray(each.objects["geometry"], object))
-        for each in batches
-        if "geometry" in each.objects
-    ]
-    good = np.array([box for box in boxes if np.isfinite(box).all()]).reshape(-1, 4)
-    if not len(good):
-        return None
-    low, high = good.min(axis=0), good.max(axis=0)
-    return (float(low[0]), float(low[1]), float(high[2]), float(high[3]))

@@ -48,7 +48,7 @@ def locate(stated: str, source: str, given: str, boxes: NDArray[np.float64]) -> 
     """
     boxes = boxes[np.isfinite(boxes).all(axis=1)]
     if given:
-        crs, source = _named(given), "user"
+        crs, source = named(given), "user"
     else:
         crs, problem = _understood(stated)
         if not crs:
@@ -57,7 +57,14 @@ def locate(stated: str, source: str, given: str, boxes: NDArray[np.float64]) -> 
     return Location(crs, source, swapped, findings)
 
 
-def _named(given: str) -> str:
+def named(given: str) -> str:
+    """The CRS that a user gives by name, as an authority code, ``GCJ-02``, ``BD-09`` or WKT.
+
+    Raises
+    ------
+    SourceError
+        If nothing is known under that name.
+    """
     bare = given.strip().upper().replace("-", "").replace("_", "").replace(" ", "")
     for name in OFFSET_SYSTEMS:
         if bare == name.replace("-", ""):

@@ -1,0 +1,72 @@
+"""Around the reading of one file: a folder to work in, and one clear error if it goes wrong."""
+
+import errno
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from cim.errors import CimError, InputError, SourceError, StoreError
+
+ASK_DOCTOR: Final = "`cim doctor` tells more"
+
+
+@contextmanager
+def workplace(folder: Path) -> Iterator[Path]:
+    """An empty folder below `folder` for a reader; what killed loads left there is removed.
+
+    Only the load that holds the city's lock may come here.
+    """
+    root = folder / "work"
+    root.mkdir(parents=True, exist_ok=True)
+    for left in root.glob("load-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="load-", dir=root, ignore_cleanup_errors=True) as work:
+        yield Path(work)
+
+
+def numbers_may_overflow() -> np.errstate:
+    """What absurd coordinates become is seen to by the normaliser, not warned about."""
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
+
+
+@contextmanager
+def about(file: Path) -> Iterator[None]:
+    """Whatever goes wrong is one `CimError` that names `file` and says what to do.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be used.
+    StoreError
+        If the store fails, or the disk is full.
+    """
+    try:
+        yield
+    except InputError as error:
+        if file.name not in str(error):
+            error.where = ": ".join(each for each in (file.name, error.where) if each)
+        error.hint = error.hint or ASK_DOCTOR
+        raise
+    except CimError:
+        raise
+    except OSError as error:
+        raise _system_error(error, file.name) from error
+    except MemoryError as error:
+        problem = "it needs more memory than there is"
+        raise SourceError(problem, where=file.name, hint="load it in parts") from error
+    except Exception as error:
+        # drivers fail in ways of their own; the cause stays attached for those who mend them
+        problem = f"it cannot be loaded: {type(error).__name__}: {str(error)[:300]}"
+        raise SourceError(problem, where=file.name, hint="please report this file") from error
+
+
+def _system_error(error: OSError, name: str) -> CimError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return StoreError("the disk is full", where=name, hint="make room and load it again")
+    reason = error.strerror or str(error)
+    return SourceError(f"it cannot be read: {reason}", where=name, hint=ASK_DOCTOR)
