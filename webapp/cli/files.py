@@ -7,12 +7,12 @@ import click
 
 from cim.schema import CLASSES, COVERAGE_KINDS, NETWORKS
 from cim.store import open_city
-from ingest import load_files
+from ingest import PartlyLoadedError, load_files
 from ingest.doctor import examine
 from ingest.reader import ReadOptions
 from webapp.arguments import pair
 from webapp.cli.location import city_argument
-from webapp.cli.output import Command, Meter, Refusal, emit, fields, say, table
+from webapp.cli.output import Command, Meter, Refusal, described, emit, fields, say, table
 
 files_argument = click.argument(
     "files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path)
@@ -80,20 +80,31 @@ def _read_options(given: dict[str, Any]) -> ReadOptions:
 def load(city: str, files: tuple[Path, ...], as_json: bool, **asked: Any) -> None:
     """Load files into a city.
 
-    Each file is loaded whole or not at all. Loading the same again changes nothing; objects that
-    changed get a new version; those that are gone from the file end (unless --keep-absent). A
-    delivery.toml stands for the data sets that it lists.
+    Each data set is loaded whole or not at all; one that cannot be read leaves the others their
+    chance. Loading the same again changes nothing; objects that changed get a new version; those
+    that are gone from the file end (unless --keep-absent). A delivery.toml stands for the data
+    sets that it lists.
     """
     steering = {key: asked.pop(key) for key in STEERING}
     options = _read_options(asked)
+    refused: PartlyLoadedError | None = None
     with open_city(city) as store, Meter(quiet=as_json) as meter:
-        reports = load_files(store, files, options=options, progress=meter, **steering)
-    found = [each.as_dict() for each in reports]
+        try:
+            reports = load_files(store, files, options=options, progress=meter, **steering)
+        except PartlyLoadedError as error:
+            reports, refused = list(error.reports), error
+    found: dict[str, Any] = {
+        "loads": [each.as_dict() for each in reports],
+        **({"dry_run": True} if steering["dry_run"] else {}),
+    }
+    if not as_json:
+        for each in found["loads"]:
+            say(_told(each))
+    if refused is not None:
+        failed = [{"dataset": name, **described(why)} for name, why in refused.failures.items()]
+        raise Refusal(refused, as_json, {**found, "failed": failed})
     if as_json:
-        emit({"loads": found, **({"dry_run": True} if steering["dry_run"] else {})})
-        return
-    for each in found:
-        say(_told(each))
+        emit(found)
 
 
 def _told(report: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import IO, Any, Protocol
 
 import click
@@ -23,27 +23,36 @@ BAR_CELLS = 24
 
 
 class Refusal(click.ClickException):
-    """A refusal as one line on stderr; with ``--json`` as a document on stdout too."""
+    """A refusal as one line on stderr; with ``--json`` as a document on stdout too.
+
+    `besides` is what the document says of the part that was not refused.
+    """
 
     exit_code = REFUSED
 
-    def __init__(self, error: CimError | str, as_json: bool = False) -> None:
+    def __init__(
+        self,
+        error: CimError | str,
+        as_json: bool = False,
+        besides: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         super().__init__(redact(str(error)))
-        self.error, self.as_json = error, as_json
+        self.error, self.as_json, self.besides = error, as_json, besides
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it."""
         if self.as_json:
-            found = {"problem": self.message, "where": "", "hint": ""}
-            if isinstance(self.error, CimError):
-                found = {key: getattr(self.error, key) for key in found}
-            emit({"error": {"kind": _kind(self.error), **found}})
+            emit({**self.besides, "error": described(self.error)})
         one_line = " ".join(self.message.split())
         click.echo(f"error: {one_line}", file=file or sys.stderr)
 
 
-def _kind(error: CimError | str) -> str:
-    return type(error).__name__ if isinstance(error, CimError) else "OSError"
+def described(error: CimError | str) -> dict[str, str]:
+    """An error as plain values: kind, problem, where, hint."""
+    if isinstance(error, CimError):
+        told = {key: getattr(error, key) for key in ("problem", "where", "hint")}
+        return {"kind": type(error).__name__, **told}
+    return {"kind": "OSError", "problem": redact(error), "where": "", "hint": ""}
 
 
 class Command(click.Command):
