@@ -28,6 +28,7 @@ Document = dict[str, Any]
 Floats = NDArray[np.float64]
 
 VERSIONS: Final = ("1.0", "1.1", "2.0")
+IS_CITYJSON: Final = 'a CityJSON file begins with {"type": "CityJSON"'
 
 _CRS_NUMBERS: Final = re.compile(r"crs[:/](EPSG|OGC)[:/][^:/,]*[:/]([\w.]+)", re.IGNORECASE)
 
@@ -68,14 +69,14 @@ def json_object(path: Path, data: bytes, line: int | None = None) -> Document:
         hint = "the file is cut off; copy it again" if cut else "mend the file at that place"
         raise refuse(path, f"not valid JSON at {place}: {error.msg}", hint) from None
     if not isinstance(document, dict):
-        raise refuse(path, "not CityJSON: the file is no JSON object")
+        raise refuse(path, "not CityJSON: the file is no JSON object", IS_CITYJSON)
     return document
 
 
 def check_version(path: Path, document: Document) -> None:
     """Refuse what is no CityJSON of a version that is understood."""
     if document.get("type") != "CityJSON":
-        raise refuse(path, f"not CityJSON: its type is {document.get('type')!r}")
+        raise refuse(path, f"not CityJSON: its type is {document.get('type')!r}", IS_CITYJSON)
     version = str(document.get("version"))
     if not version.startswith(VERSIONS):
         hint = "upgrade it, for example with `cjio in.json upgrade save out.json`"

@@ -95,7 +95,7 @@ def _with_geometry(plan: Plan, chunk: Chunk, log: Log) -> Chunk:
         if at in chunk.unreadable:
             log.reject(name, "invalid_geometry", chunk.unreadable[at], raw)
         else:
-            log.reject(name, "no_geometry", "it has no geometry", raw)
+            log.reject(name, "no_geometry", "it has no geometry, or none that can be read", raw)
     usable = ~unusable
     table = chunk.table.filter(pa.array(usable)) if chunk.table.num_columns else chunk.table
     return Chunk(table, chunk.geometry[usable], chunk.numbers[usable])

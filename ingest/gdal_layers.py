@@ -14,6 +14,7 @@ import pyogrio
 
 from cim.model import Finding
 from ingest.features import Log
+from ingest.geojson_faults import REMEDY, fault
 from ingest.legible import readable
 from ingest.plan import Chunk
 from ingest.planned import read_shapes, unique_names
@@ -70,6 +71,9 @@ def gdal_said(path: Path, log: Log) -> Iterator[list[warnings.WarningMessage]]:
             warnings.simplefilter("always")
             yield said
     except (RuntimeError, ValueError, OSError, pa.ArrowException) as error:
+        seen = fault(path)
+        if seen:
+            raise refuse(path, f"it cannot be read: {seen}", REMEDY) from error
         reason = _reason(error, path)
         found = (hint for pattern, hint in _REMEDIES if re.search(pattern, f"{error!r}"))
         raise refuse(path, f"it cannot be read: {reason}", next(found, "get it again")) from error

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from cim.errors import ParamError
 from cim.model import Batch, Finding
 from ingest.attributes import check_given
 from ingest.features import Log, shape
+from ingest.geojson_faults import REMEDY, fault
 from ingest.plan import Chunk, LayerFacts, Plan, make_plan
 from ingest.reader import Reading, ReadOptions, refuse
 from ingest.referencing import Location, exchanged, locate, reprojected
@@ -73,7 +75,7 @@ def planned_reading(
 
     """
     if not layers:
-        raise refuse(path, "there are no features in it", "is it the right file?")
+        raise refuse(path, *_no_features(path))
     _check_fields(layers, options)
     places = [_located(layer, options, log, alone=len(layers) == 1) for layer in layers]
     crs = next((place.crs for place in places if place.crs), "")
@@ -144,17 +146,30 @@ def _batches(
                 if len(batch):
                     yield batch
         if not log.kept:
-            raise refuse(path, *_nothing(log))
+            raise refuse(path, *_nothing(path, log))
     finally:
         log.close()
 
 
-def _nothing(log: Log) -> tuple[str, str]:
+def _nothing(path: Path, log: Log) -> tuple[str, str]:
     if not log.rejected:
-        return "there are no features in it", "is it the right file?"
-    first = log.rejected[0]
-    count = len(log.rejected)
-    return f"none of its {count} features can be used; {first.object}: {first.reason}", first.raw
+        return _no_features(path)
+    first, count = log.rejected[0], len(log.rejected)
+    what = "its only feature cannot be used"
+    if count > 1:
+        what = f"none of its {count} features can be used"
+    start = f"; it begins with {first.raw}" if first.raw else ""
+    reason = fault(path) or f"{first.object}: {first.reason}{start}"
+    return f"{what}; {reason}", REMEDY
+
+
+def _no_features(path: Path) -> tuple[str, str]:
+    seen = fault(path)
+    return (f"there are no features in it; {seen}", REMEDY) if seen else (NO_FEATURES, RIGHT_FILE)
+
+
+NO_FEATURES: Final = "there are no features in it"
+RIGHT_FILE: Final = "is it the right file, and the right layer?"
 
 
 def _placed(chunk: Chunk, place: Location, crs: str) -> Chunk:

@@ -73,7 +73,7 @@ def _explained(path: Path) -> Iterator[None]:
     except CimError:
         raise
     except (RasterioError, OSError, ValueError) as error:
-        reason = str(error.__cause__ or error).strip()
+        reason = str(error.__cause__ or error).strip().replace(str(path), path.name)
         raise refuse(path, f"cannot be read as a raster: {reason[:200]}", COPY_AGAIN) from None
 
 
@@ -96,7 +96,11 @@ def _check_sources(path: Path) -> None:
                 path, f"it refers to {source.text.strip()[:80]!r} outside its folder", hint
             )
         if inside.suffix.lower() not in DRIVERS:
-            raise refuse(path, f"it refers to {inside.name!r}, which is no plain raster")
+            raise refuse(
+                path,
+                f"it refers to {inside.name!r}, which is no plain raster",
+                "convert it to GeoTIFF",
+            )
 
 
 def _read(path: Path, dataset: Any, options: ReadOptions, work: Path, stack: ExitStack) -> Reading:

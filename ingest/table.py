@@ -48,7 +48,11 @@ def open_csv(path: Path, options: ReadOptions, work: Path) -> Reading:  # noqa: 
         rest = chain([first], stream)
         layers.append(place.layer(path, first, lambda: rest, None))
     elif log.rejected:
-        raise refuse(path, f"no row fits its header; line {log.rejected[0].reason}")
+        raise refuse(
+            path,
+            f"no row fits its header; {log.rejected[0].object}: {log.rejected[0].reason}",
+            "save it as CSV again, with one name for each column in its first line",
+        )
     return planned_reading(path, layers, options, log, encoding)
 
 
@@ -71,7 +75,8 @@ def _header(path: Path, encoding: str) -> tuple[list[str], str]:
     with path.open(encoding=encoding, errors="replace", newline="") as file:
         sample = file.read(1 << 16)
     if not sample.strip() or "\x00" in sample:
-        raise refuse(path, "it is empty" if not sample.strip() else "it is not a text file")
+        problem = "it is empty" if not sample.strip() else "it is not a text file"
+        raise refuse(path, problem, "save the table as CSV again")
     line = sample.splitlines()[0]
     delimiter = max(DELIMITERS, key=lambda each: _fields(line, each))
     names = next(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter), [])

@@ -183,8 +183,13 @@ def _unplaced(site: SitePoint | None, crs: str) -> Georeference:
         message = f"nothing says where it is: its coordinates are taken as those of {crs}"
         finding = Finding("warning", "placed_by_user", message, hint="check the position")
         return Georeference(crs, "user", findings=(finding,))
-    reason = "no georeference" if site is None else "the site is at latitude 0, longitude 0"
-    hint = "add a map conversion or the site's latitude and longitude; --crs if they are a map's"
+    reason = "it does not say where on Earth it stands"
+    if site is not None:
+        reason += ": its site is at latitude 0, longitude 0"
+    hint = (
+        "add an IfcMapConversion or the site's latitude and longitude; if its coordinates are"
+        " those of a map say which, with --crs"
+    )
     return Georeference(findings=(Finding("error", "no_georeference", reason, hint=hint),))
 
 
