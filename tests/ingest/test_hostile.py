@@ -54,11 +54,14 @@ def test_the_doctor_survives_it(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("geojson_chrieke/invalid_unclosed.geojson", "closed linestring"),
-        ("geojson_hint/bad-json.geojson", "JSON parsing error"),
-        ("geojson_hint/rootstring.geojson", "not recognized"),
-        ("geojson_hint/nofeaturetype.geojson", "no features"),
-        ("geojson_hint/badcoordtype.geojson", "it has no geometry"),
+        (
+            "geojson_chrieke/invalid_unclosed.geojson",
+            "feature 1: in its Polygon a ring is not closed",
+        ),
+        ("geojson_hint/bad-json.geojson", "not valid JSON at line 3, column 5"),
+        ("geojson_hint/rootstring.geojson", "its type is null"),
+        ("geojson_hint/nofeaturetype.geojson", "no features in it; feature 1: its type is"),
+        ("geojson_hint/badcoordtype.geojson", "feature 1: in its MultiPolygon coordinates"),
     ],
 )
 def test_the_reason_is_told(name: str, said: str, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_equal_names_of_columns_are_told_apart(tmp_path: Path) -> None:
         (b"1,2\n3,4\n", "its first line has no column names"),
         (b"lon,lat\n", "there are no features in it"),
         (b"lon,lat\n1\n2\n", "no row fits its header"),
-        (b"lon,lat\nx,y\n", "none of its 1 features can be used"),
+        (b"lon,lat\nx,y\n", "its only feature cannot be used; 2: 'x', 'y' are no coordinates"),
     ],
 )
 def test_what_is_no_table_of_places_is_refused(
