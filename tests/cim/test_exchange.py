@@ -254,6 +254,14 @@ class TestCityJson:
         assert found["p0"]["geometry"][0]["type"] == "MultiLineString"
         assert found["m0"]["geometry"][0]["type"] == "MultiPoint"
 
+    def test_a_path_is_a_road_that_says_so(self) -> None:
+        batch = cities.street(2)
+        batch.objects["class"] = ["Track", "Square"]
+        found = document(model(batch), "cityjson")["CityObjects"]
+        assert [found[each]["type"] for each in ("b0", "b1")] == ["Road", "TransportSquare"]
+        assert found["b0"]["attributes"]["class"] == "Track"
+        assert "class" not in found["b1"]["attributes"]
+
     def test_types_take_only_the_shapes_they_may(self) -> None:
         batch = cities.street(2)
         batch.objects["class"] = ["Building", "Road"]
