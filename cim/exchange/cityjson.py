@@ -156,7 +156,7 @@ def _attributes(row: dict[str, Any], kind: str) -> dict[str, Any]:
     """`row` without what CityJSON says elsewhere; the class where the type does not say it."""
     class_name = row["class"]
     left = {key: value for key, value in row.items() if key not in {"class", "object_id", "lod"}}
-    if class_name != kind and kind != "TransportSquare":
+    if kind not in {class_name, "TransportSquare"}:
         left["class"] = class_name
     return left
 
