@@ -4,6 +4,7 @@ What cannot be mended is rejected with its reason; what is mended is counted and
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -64,7 +65,7 @@ class Normaliser:
         for name, limits in PLAUSIBLE.items():
             objects = self._plausible(objects, name, limits)
         again = objects["object_id"].duplicated()
-        meshes = [mesh for mesh in map(self._mesh, batch.meshes) if mesh is not None]
+        meshes = self._meshes(batch.meshes)
         return replace(
             batch,
             objects=objects,
@@ -189,26 +190,36 @@ class Normaliser:
         mended[f"{name}_in_source"] = np.where(absurd, values, np.nan)
         return mended
 
-    def _mesh(self, mesh: Mesh) -> Mesh | None:
-        x, y = mesh.vertices[:, 0], mesh.vertices[:, 1]
+    def _meshes(self, meshes: Sequence[Mesh]) -> list[Mesh]:
+        """Those whose vertices have a place in the city, there."""
+        if not meshes:
+            return []
+        counts = np.array([len(mesh.vertices) for mesh in meshes])
+        vertices = np.concatenate([mesh.vertices for mesh in meshes])
         if self.source_crs != self.city_crs:
-            x, y = geodesy.transform(self.source_crs, self.city_crs, x, y)
-        vertices = np.column_stack([x, y, mesh.vertices[:, 2]])
-        if len(vertices) and self._holds(vertices):
-            return replace(mesh, vertices=vertices)
-        self.mended["mesh_left_out"] += 1
-        self.examples.setdefault("mesh_left_out", f"{mesh.object_id} at LoD {mesh.lod}")
-        return None
+            x, y = geodesy.transform(self.source_crs, self.city_crs, vertices[:, 0], vertices[:, 1])
+            vertices = np.column_stack([x, y, vertices[:, 2]])
+        owner = np.repeat(np.arange(len(meshes)), counts)
+        held = counts > 0
+        held[owner[~self._hold(vertices)]] = False
+        ends = np.cumsum(counts).tolist()
+        kept = []
+        for at, mesh in enumerate(meshes):
+            if held[at]:
+                kept.append(replace(mesh, vertices=vertices[ends[at] - counts[at] : ends[at]]))
+            else:
+                self.mended["mesh_left_out"] += 1
+                self.examples.setdefault("mesh_left_out", f"{mesh.object_id} at LoD {mesh.lod}")
+        return kept
 
-    def _holds(self, vertices: NDArray[np.float64]) -> bool:
-        """Whether all vertices are where a city in this CRS can have them."""
-        if not np.isfinite(vertices).all() or np.abs(vertices[:, 2]).max() > HIGHEST:
-            return False
-        if self._reach is None:
-            return True
-        west, south, east, north = self._reach
-        low, high = vertices.min(axis=0), vertices.max(axis=0)
-        return bool(low[0] >= west and low[1] >= south and high[0] <= east and high[1] <= north)
+    def _hold(self, vertices: NDArray[np.float64]) -> Flags:
+        """Which vertices are where a city in this CRS can have them."""
+        good: Flags = np.isfinite(vertices).all(axis=1) & (np.abs(vertices[:, 2]) <= HIGHEST)
+        if self._reach is not None:
+            west, south, east, north = self._reach
+            x, y = vertices[:, 0], vertices[:, 1]
+            good &= (x >= west) & (x <= east) & (y >= south) & (y <= north)
+        return good
 
     def _nodes(self, nodes: pd.DataFrame | None) -> pd.DataFrame | None:
         if nodes is None or not len(nodes):

@@ -3,7 +3,6 @@
 This is the hot path of loading: nothing here walks over objects in Python but what has to.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,10 +17,10 @@ from numpy.typing import NDArray
 from pandas.util import hash_array
 
 from cim.errors import SchemaError
-from cim.model import Batch, Mesh, cim_levels
+from cim.model import Batch, cim_levels
 from cim.schema import ACCESS_LEVELS, LODS, OBJECT_COLUMNS, STATUSES, city_class
 from cim.store.dialect import Same
-from cim.store.meshes import packed
+from cim.store.parts import Parts, edge_parts, mesh_parts
 from cim.store.tables import RANK_METRES
 
 Objects = NDArray[np.object_]
@@ -47,10 +46,8 @@ class Encoded:
     """(n, 4) minx, miny, maxx, maxy; NaN where there is no geometry."""
     types: NDArray[np.int64]
     """Class and rank as one number, for the spatial index."""
-    meshes: Mapping[str, list[tuple[Any, ...]]]
-    """object_id → rows (lod, kind, closed, volume, parts, body)."""
-    edges: Mapping[str, list[tuple[Any, ...]]]
-    """object_id → rows (network, start_node, end_node, length)."""
+    meshes: Parts
+    edges: Parts
 
     def __len__(self) -> int:
         return len(self.digest)
@@ -88,10 +85,12 @@ def encoded(batch: Batch) -> Encoded:
     size = np.fmax(np.hypot(bounds[:, 2] - bounds[:, 0], bounds[:, 3] - bounds[:, 1]), 0.0)
     size = np.fmax(size, numbers["height"])
     columns["rank"] = ranks = _ranks(size)
-    meshes = _mesh_rows(batch.meshes)
-    edges = _edge_rows(batch.edges)
+    positions = _positions(object_ids) if len(batch.meshes) or batch.edges is not None else {}
+    meshes = mesh_parts(batch.meshes, positions)
+    edges = edge_parts(batch.edges, positions)
     digest = _digest(columns, numbers)
-    _add_parts(digest, object_ids, meshes, edges)
+    meshes.mix_into(digest)
+    edges.mix_into(digest)
     return Encoded(
         object_ids=object_ids,
         columns={name: _compact(values) for name, values in columns.items()},
@@ -101,6 +100,12 @@ def encoded(batch: Batch) -> Encoded:
         meshes=meshes,
         edges=edges,
     )
+
+
+def _positions(object_ids: Objects) -> dict[str, int]:
+    """Where each object is; the first one where two have the same identifier."""
+    last = len(object_ids) - 1
+    return {each: last - at for at, each in enumerate(object_ids[::-1].tolist())}
 
 
 def _compact(values: Any) -> NDArray[Any] | Same:
@@ -300,43 +305,3 @@ def _hashed_objects(values: Any) -> NDArray[np.uint64]:
     if known.any():
         hashed[known] = hash_array(array[known], categorize=False)
     return hashed
-
-
-def _mesh_rows(meshes: Sequence[Mesh]) -> dict[str, list[tuple[Any, ...]]]:
-    rows: dict[str, list[tuple[Any, ...]]] = {}
-    for mesh in meshes:
-        parts = _dumped(list(mesh.parts)) if mesh.parts else None
-        closed = None if mesh.closed is None else int(mesh.closed)
-        row = (mesh.lod, mesh.kind, closed, mesh.volume, parts, packed(mesh))
-        rows.setdefault(mesh.object_id, []).append(row)
-    return rows
-
-
-def _edge_rows(edges: pd.DataFrame | None) -> dict[str, list[tuple[Any, ...]]]:
-    rows: dict[str, list[tuple[Any, ...]]] = {}
-    if edges is not None:
-        fields = ("network", "start_node", "end_node", "length")
-        for object_id, *row in zip(
-            edges["object_id"], *(edges[name].tolist() for name in fields), strict=True
-        ):
-            rows.setdefault(str(object_id), []).append(tuple(row))
-    return rows
-
-
-def _add_parts(
-    digest: NDArray[np.uint64],
-    object_ids: Objects,
-    meshes: Mapping[str, list[tuple[Any, ...]]],
-    edges: Mapping[str, list[tuple[Any, ...]]],
-) -> None:
-    if not meshes and not edges:
-        return
-    for at, object_id in enumerate(object_ids.tolist()):
-        own = (*meshes.get(object_id, ()), *edges.get(object_id, ()))
-        if own:
-            text = b"".join(
-                each if isinstance(each, bytes) else repr(each).encode()
-                for row in own
-                for each in row
-            )
-            digest[at] ^= np.frombuffer(hashlib.blake2b(text, digest_size=8).digest(), np.uint64)[0]

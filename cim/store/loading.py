@@ -20,6 +20,7 @@ from cim.store.coverages import Shelf
 from cim.store.dialect import Column, Dialect, Same
 from cim.store.encoding import Encoded, encoded
 from cim.store.history import close
+from cim.store.parts import EDGE_FIELDS, MESH_FIELDS, Parts
 from cim.store.present import Hashes, Ids, Present, hashed
 from cim.store.rtree import hilbert
 from cim.store.tables import OBJECT_FIELDS, OBJECT_INDEXES, RANKS
@@ -136,10 +137,11 @@ class Load:
         self._db.insert_columns("city_object", given)
         self._count(rows, positions)
         self._index(oids, boxed(rows.bounds[positions], rows.types[positions]), before)
-        if rows.meshes or rows.edges:
-            numbers = [1] * count if isinstance(versions, Same) else versions
-            ids = rows.object_ids[positions].tolist()
-            self._insert_parts(rows, list(zip(ids, oids.tolist(), numbers, strict=True)))
+        numbers = np.zeros((len(rows), 2), np.int64)
+        numbers[positions, 0] = oids
+        numbers[positions, 1] = 1 if isinstance(versions, Same) else versions
+        self._insert_parts("mesh", MESH_FIELDS, rows.meshes, numbers)
+        self._insert_parts("network_edge", EDGE_FIELDS, rows.edges, numbers)
 
     def _numbered(
         self, oids: NDArray[np.int64], versions: NDArray[np.int64]
@@ -185,28 +187,16 @@ class Load:
             there &= np.array(moved, bool)
         self._boxes.append((oids[there], boxes[there]))
 
-    def _insert_parts(self, rows: Encoded, keys: Sequence[tuple[str, int, int]]) -> None:
-        """Meshes and edges of the rows (object_id, oid, version) just written."""
-        if rows.meshes:
-            self._db.insert(
-                "mesh",
-                ("oid", "version", "lod", "kind", "closed", "volume", "parts", "body"),
-                (
-                    (oid, version, *mesh)
-                    for object_id, oid, version in keys
-                    for mesh in rows.meshes.get(object_id, ())
-                ),
-            )
-        if rows.edges:
-            self._db.insert(
-                "network_edge",
-                ("oid", "version", "network", "start_node", "end_node", "length"),
-                (
-                    (oid, version, *edge)
-                    for object_id, oid, version in keys
-                    for edge in rows.edges.get(object_id, ())
-                ),
-            )
+    def _insert_parts(
+        self, table: str, fields: Sequence[str], parts: Parts, numbers: NDArray[np.int64]
+    ) -> None:
+        """Rows of objects just written; `numbers` are oid and version by place in the batch."""
+        owners = numbers[parts.owner].tolist()
+        self._db.insert(
+            table,
+            ("oid", "version", *fields),
+            ((*own, *row) for own, row in zip(owners, parts.rows, strict=True) if own[0]),
+        )
 
     def _put_nodes(self, nodes: Any) -> None:
         """Network nodes: the old one is closed where the new one differs."""

@@ -4,6 +4,8 @@ Vertices are float32 offsets from a float64 origin: within a kilometre that is f
 """
 
 import struct
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,32 +20,57 @@ _MAGIC = b"CIMM"
 _FORMAT = 1
 
 
-def packed(mesh: Mesh) -> bytes:
-    """The geometry of `mesh`; its parts and flags are columns of their own."""
-    origin = mesh.vertices.min(axis=0) if len(mesh.vertices) else np.zeros(3)
-    shells = np.asarray(mesh.shells, np.uint32)
-    small = len(mesh.vertices) <= 0xFFFF
-    head = _HEAD.pack(
-        _MAGIC,
-        _FORMAT,
-        int(small),
-        len(mesh.vertices),
-        len(mesh.indices),
-        len(mesh.ring_sizes),
-        len(mesh.face_rings),
-        len(mesh.face_part),
-        len(shells),
-        *origin,
+def packed(meshes: Sequence[Mesh]) -> list[bytes]:
+    """The geometry of each mesh; parts and flags are columns of their own.
+
+    All meshes are converted together: tens of thousands of small ones are the usual case.
+    """
+    counts = [len(mesh.vertices) for mesh in meshes]
+    vertices, origins = _local([mesh.vertices for mesh in meshes], counts)
+    small = [count <= 0xFFFF for count in counts]
+    columns = (
+        _pieces([mesh.ring_sizes for mesh in meshes], "<u4"),
+        _pieces([mesh.face_rings for mesh in meshes], "<u4"),
+        _pieces([np.asarray(mesh.shells, np.uint32) for mesh in meshes], "<u4"),
+        _pieces([mesh.face_part for mesh in meshes], "<u2"),
     )
-    arrays: tuple[NDArray[Any], ...] = (
-        (mesh.vertices - origin).astype("<f4"),
-        mesh.ring_sizes.astype("<u4", copy=False),
-        mesh.face_rings.astype("<u4", copy=False),
-        shells,
-        mesh.indices.astype("<u2" if small else "<u4"),
-        mesh.face_part.astype("<u2", copy=False),
-    )
-    return head + b"".join(each.tobytes() for each in arrays)
+    bodies = []
+    for at, mesh in enumerate(meshes):
+        rings, faces, shells, part = (column[at] for column in columns)
+        indices = mesh.indices.astype("<u2" if small[at] else "<u4").tobytes()
+        head = _HEAD.pack(
+            _MAGIC, _FORMAT, small[at], counts[at], len(mesh.indices), len(rings) // 4,
+            len(faces) // 4, len(part) // 2, len(shells) // 4, *origins[at],
+        )  # fmt: skip
+        bodies.append(b"".join((head, vertices[at], rings, faces, shells, indices, part)))
+    return bodies
+
+
+def _local(
+    vertices: Sequence[NDArray[np.float64]], counts: Sequence[int]
+) -> tuple[list[bytes], list[list[float]]]:
+    """Offsets from each mesh's lowest corner as bytes, and those corners."""
+    joined = np.concatenate([*vertices, np.empty((0, 3))])
+    starts = np.cumsum([0, *counts])
+    origins = np.zeros((len(counts), 3))
+    filled = np.array(counts) > 0
+    if filled.any():
+        origins[filled] = np.minimum.reduceat(joined, starts[:-1][filled], axis=0)
+    offsets = (joined - np.repeat(origins, counts, axis=0)).astype("<f4")
+    return _cut(offsets.tobytes(), (starts * 12).tolist()), origins.tolist()
+
+
+def _pieces(arrays: Sequence[NDArray[Any]], dtype: str) -> list[bytes]:
+    """Each array's bytes, converted in one go."""
+    if not any(len(each) for each in arrays):
+        return [b""] * len(arrays)
+    joined = np.concatenate(arrays).astype(dtype)
+    starts = np.cumsum([0, *(len(each) for each in arrays)]) * joined.itemsize
+    return _cut(joined.tobytes(), starts.tolist())
+
+
+def _cut(joined: bytes, starts: Sequence[int]) -> list[bytes]:
+    return [joined[start:end] for start, end in pairwise(starts)]
 
 
 def unpacked(object_id: str, row: tuple[Any, ...]) -> Mesh:

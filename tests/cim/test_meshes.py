@@ -12,7 +12,7 @@ from cim.store.meshes import is_sound, packed, unpacked
 
 
 def through_bytes(mesh: Mesh) -> Mesh:
-    return unpacked(mesh.object_id, (mesh.lod, mesh.kind, None, None, None, packed(mesh)))
+    return unpacked(mesh.object_id, (mesh.lod, mesh.kind, None, None, None, packed([mesh])[0]))
 
 
 def test_solid_comes_back_face_by_face() -> None:
@@ -36,13 +36,15 @@ def test_vertices_keep_a_tenth_of_a_millimetre(count: int, east: float, size: fl
 
 @pytest.mark.parametrize("cut", [0, 3, 40, 100])
 def test_cut_off_bytes_are_not_sound(cut: int) -> None:
-    body = packed(cube().meshes[0])
+    (body,) = packed(cube().meshes)
     assert is_sound(body)
     assert not is_sound(body[:cut])
 
 
 def test_index_beyond_the_vertices_is_not_sound() -> None:
-    body = packed(Mesh("m", "3", "Triangles", np.zeros((3, 3)), np.array([0, 1, 3], np.uint32)))
+    (body,) = packed(
+        [Mesh("m", "3", "Triangles", np.zeros((3, 3)), np.array([0, 1, 3], np.uint32))]
+    )
     assert not is_sound(body)
 
 
