@@ -35,6 +35,7 @@ def reader_for(path: Path) -> Reader:
         raise refuse(path, "the file is empty: 0 bytes", "copy, download or export it again")
     for reader in READERS.values():
         if reader.accepts(path):
+            _refuse_pointer(path)
             return reader
     raise refuse(path, *_foreign(path))
 
@@ -80,3 +81,17 @@ REMEDIES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     }
 )
 """Suffix → what a file is that often comes and is not read, and what to do with it."""
+
+
+def _refuse_pointer(path: Path) -> None:
+    """GDAL goes by content: a file that only names others would make it read those."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if b"<OGRVRTDataSource" in head:
+        raise SourceError(
+            "it holds no data but points at other files",
+            where=path.name,
+            hint="load those files themselves",
+        )

@@ -21,6 +21,12 @@ WHOLE, PART = CLASSES["Building"].code, CLASSES["BuildingPart"].code
 COVERED = 0.5
 """Share of a building's footprint that its parts must cover to stand for it."""
 
+ELEMENT_ZOOM = 16
+"""From this zoom on the elements of building models are drawn."""
+
+MODELLED = 10
+"""Elements inside a footprint that stand for the building."""
+
 FUTURE = frozenset({"planned", "approved", "under construction"})
 
 
@@ -29,7 +35,7 @@ def draw_buildings(request: TileRequest) -> bytes:
     rows = request.owned()
     if rows is None:
         return b""
-    rows = _each_once(request, rows)
+    rows = _without_modelled(request, _each_once(request, rows))
     if not len(rows.oid):
         return b""
     return tile_of(request, Painted(rows, building_colours(rows)))
@@ -44,6 +50,23 @@ def building_colours(rows: "ObjectRows") -> NDArray[np.uint8]:
     future = np.array([status in FUTURE for status in rows.status], bool)
     number[future] = BUILDINGS.number("planned")
     return BUILDINGS.palette[number]
+
+
+def _without_modelled(request: TileRequest, rows: "ObjectRows") -> "ObjectRows":
+    """`rows` without the blocks whose walls and slabs are drawn one by one at this zoom."""
+    bounds = city_bounds(request.address, request.store.crs)
+    if request.address.z < ELEMENT_ZOOM or bounds is None or not len(rows):
+        return rows
+    elements = request.store.rows(
+        bounds, ("element",), at=request.at, clearance=request.clearance
+    ).geometry
+    elements = elements[~shapely.is_missing(elements)]
+    if not len(elements):
+        return rows
+    tree = shapely.STRtree(shapely.centroid(elements))
+    inside = tree.query(rows.geometry, predicate="contains")[0]
+    count = np.bincount(inside, minlength=len(rows))
+    return chosen(rows, (count < MODELLED) | (_detail(rows) > 0))
 
 
 def _each_once(request: TileRequest, owned: "ObjectRows") -> "ObjectRows":

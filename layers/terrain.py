@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.fill import fillnodata
 from rasterio.transform import rowcol
@@ -171,7 +172,10 @@ def _beyond(
     y = np.clip(north - (row + 0.5) * pixel, -MERCATOR_HALF, MERCATOR_HALF)
     file = opened(source.coverage.path)
     own = file.crs or CRS.from_user_input(source.coverage.crs)
-    xs, ys = warp_points(WEB_MERCATOR, own, x, y)
+    try:
+        xs, ys = warp_points(WEB_MERCATOR, own, x, y)
+    except CPLE_BaseError:  # so far away that the coverage's own system has no place for it
+        return None
     rows, columns = rowcol(file.transform, xs, ys, op=lambda each: each)
     height, width = overview.shape
     rows = _nearest(np.asarray(rows) / file.height * height, height)

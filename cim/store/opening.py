@@ -1,6 +1,7 @@
 """Making a city and opening it."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cim import geodesy
 from cim.errors import ConflictError, NotFoundError, StoreError
@@ -31,7 +32,7 @@ def create_city(location: str, crs: str, *, name: str = "", height_datum: str = 
         except OSError as error:
             raise StoreError(f"cannot make the folder: {error}", where=str(folder)) from error
     store = Store(location)
-    title = name or Path(location.rstrip("/")).name
+    title = name or Path(urlsplit(location).path.rstrip("/")).name
     try:
         store.initialise(crs=located, name=title, height_datum=height_datum)
     except BaseException:

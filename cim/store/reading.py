@@ -65,6 +65,7 @@ _TILE_FIELDS: Final = (
     "oid, class, {geometry}, height, ground_height, storeys_above_ground,"
     " name, function, status, lod, object_id, version"
 )
+_STATUS_WORDS: Final[dict[int | None, str | None]] = {None: None} | dict(enumerate(STATUSES))
 _MODEL_FIELDS: Final = (
     "oid, object_id, dataset_id, class, {geometry}, name, parent_id, status, function, height,"
     " ground_height, storeys_above_ground, storeys_below_ground, lod, valid_from, valid_to,"
@@ -173,22 +174,20 @@ def _times(question: Question, table: str) -> list[tuple[str, list[Any]]]:
 def tile_rows(db: Dialect, question: Question, city_crs: str) -> ObjectRows:
     """The hot path of tiles: no attributes are parsed."""
     rows = db.run(*asked(db, question, _TILE_FIELDS, city_crs))
-    columns: Sequence[Any] = list(zip(*rows, strict=True)) if rows else [()] * 12
-    statuses = np.array([*STATUSES, None], object)
-    status = [len(STATUSES) if code is None else code for code in columns[8]]
+    columns = np.array(rows, object).reshape(-1, 12).T.copy()
     return ObjectRows(
-        oid=np.array(columns[0], np.int64),
-        class_code=np.array(columns[1], np.int32),
-        geometry=shapely.from_wkb(np.array(columns[2], object)),
-        height=np.array(columns[3], np.float64),
-        ground_height=np.array(columns[4], np.float64),
-        storeys=np.array(columns[5], np.float64),
-        name=_objects(columns[6]),
-        function=_objects(columns[7]),
-        status=statuses[np.array(status, np.int64)],
-        lod=_objects(columns[9]),
-        object_id=_objects(columns[10]),
-        version=np.array(columns[11], np.int64),
+        oid=columns[0].astype(np.int64),
+        class_code=columns[1].astype(np.int32),
+        geometry=shapely.from_wkb(columns[2]),
+        height=columns[3].astype(np.float64),
+        ground_height=columns[4].astype(np.float64),
+        storeys=columns[5].astype(np.float64),
+        name=columns[6],
+        function=columns[7],
+        status=_objects([_STATUS_WORDS[code] for code in columns[8].tolist()]),
+        lod=columns[9],
+        object_id=columns[10],
+        version=columns[11].astype(np.int64),
     )
 
 

@@ -16,6 +16,10 @@ from cim.store.boxes import boxes_of
 from cim.store.dialect import Bounds, Column, Row, Same
 from cim.store.tables import INDEXES, TABLES
 
+READING_KB: Final = 8_192
+WRITING_KB: Final = 65_536
+"""Page cache of a connection: a server has one for each thread, a load only one."""
+
 SPATIAL: Final = ("city_object", "city_object_history")
 REBUILD_SHARE: Final = 0.1
 """From this share of new boxes on, packing the whole R-tree again is cheaper than inserting."""
@@ -41,7 +45,7 @@ class SQLite:
                 "synchronous = FULL",
                 "foreign_keys = ON",
                 "case_sensitive_like = ON",
-                "cache_size = -65536",
+                f"cache_size = -{READING_KB}",
                 "mmap_size = 1073741824",
                 "temp_store = MEMORY",
             ):
@@ -87,6 +91,7 @@ class SQLite:
     @contextmanager
     def write(self) -> Iterator[None]:
         """A transaction that excludes other writers."""
+        self.run(f"PRAGMA cache_size = -{WRITING_KB}")
         self.run("BEGIN IMMEDIATE")
         try:
             yield
@@ -95,6 +100,8 @@ class SQLite:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+        finally:
+            self._db.execute(f"PRAGMA cache_size = -{READING_KB}")
 
     @contextmanager
     def read(self) -> Iterator[None]:
