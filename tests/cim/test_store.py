@@ -12,6 +12,7 @@ from shapely import box
 from cim.errors import ConflictError, InputError, NotFoundError, SchemaError
 from cim.model import Batch, Dataset
 from cim.store import Delivery, OpenLoad, Store, create_city, open_city
+from cim.store.locations import masked
 
 
 def load(store: Store, *batches: Batch, dataset: str = "houses", **delivery: bool) -> OpenLoad:
@@ -282,3 +283,16 @@ def test_every_change_raises_the_version(store: Store) -> None:
         work()
         seen.append(store.version())
     assert seen == sorted(set(seen))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hush@host/city",
+        "postgresql://host/city?user=me&password=hush",
+        "postgresql://me:hush@host/city?sslpassword=hush",
+    ],
+)
+def test_passwords_are_masked(url: str) -> None:
+    assert "hush" not in masked(url)
+    assert masked(url).startswith("postgresql://")

@@ -245,3 +245,19 @@ def test_unknown_layers_and_impossible_tiles_are_refused(tmp_path):
         layers.tile(store, "buildings", 14, 1 << 14, 0)
     with pytest.raises(InputError):
         layers.tile(store, "buildings", 14, 0, 0, clearance="../../secret")
+
+
+def test_a_modelled_building_gives_way_to_its_elements(tmp_path):
+    east, north = ORIGIN
+    walls = shown.objects(
+        "BuildingConstructiveElement",
+        [
+            box(east + x, north + y, east + x + 1, north + y + 1)
+            for x in (1, 4, 7)
+            for y in range(4)
+        ],
+        lod="3",
+    )
+    store = shown.city_of(tmp_path / "c", street(2), walls)
+    assert read(store).oid.tolist() == [store.find("b1")]
+    assert len(read(store, zoom=15).oid) == 2
