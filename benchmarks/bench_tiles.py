@@ -102,6 +102,7 @@ def rows_of(shapes: NDArray[np.object_], class_name: str, seed: int = 2) -> Obje
         status=np.full(n, "existing", object),
         lod=np.full(n, "1.2", object),
         object_id=np.array([f"b{i}" for i in range(n)], object),
+        version=np.ones(n, np.int64),
     )
 
 

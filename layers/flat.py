@@ -1,7 +1,8 @@
 """Draws objects flat, as vector tiles: areas, lines and points with their names and colours."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
@@ -11,8 +12,9 @@ from cim.schema import CLASS_BY_CODE
 from layers.colour import Scheme
 from layers.layer import TileRequest, chosen
 from layers.legends import FURNITURE, GREEN, LAND_USE, PLACES, ROADS, WATER, ZONES
-from layers.mercator import TileAddress, to_mercator
-from layers.mvt import EXTENT, clipped, encode
+from layers.mercator import EXTENT, tile_units
+from layers.mvt import Column, encode
+from layers.paths import clipped
 
 if TYPE_CHECKING:
     from cim.store import ObjectRows
@@ -26,27 +28,50 @@ SIMPLER, SIMPLER_BELOW = 1.5, 14
 MAJOR_ONLY_BELOW = 12
 """Below this zoom only major and secondary roads and railways are shown."""
 
-DOTS, LINES, AREAS = 0, 1, 2
+LINES, AREAS = 1, 2
+"""Least dimension of what is shown."""
+
+
+class _Paint:
+    """The colours of a scheme by word, each word looked up once."""
+
+    def __init__(self, scheme: Scheme) -> None:
+        self.palette = scheme.palette
+        self.number = lru_cache(maxsize=4096)(lambda word: int(scheme.of((word,))[0]))
+
+    def columns(self, words: Column) -> dict[str, Column]:
+        """Red, green and blue of each word; the last colour for none."""
+        colours = self.palette[[self.number(each) for each in (*words.values, None)]].tolist()
+        code = np.where(words.code < 0, len(words.values), words.code)
+        return {
+            name: Column([colour[place] for colour in colours], code)
+            for place, name in enumerate("rgb")
+        }
+
+
+_LAND_USE, _WATER, _GREEN = _Paint(LAND_USE), _Paint(WATER), _Paint(GREEN)
+_ZONES, _ROADS, _PLACES = _Paint(ZONES), _Paint(ROADS), _Paint(PLACES)
+_FURNITURE = _Paint(FURNITURE)
 
 
 def draw_land_use(request: TileRequest) -> bytes:
     """Land use of one tile."""
-    return _draw_shapes(request, LAND_USE, (AREAS,))
+    return _draw_shapes(request, _LAND_USE, AREAS)
 
 
 def draw_water(request: TileRequest) -> bytes:
     """Water bodies and waterways of one tile."""
-    return _draw_shapes(request, WATER, (LINES, AREAS))
+    return _draw_shapes(request, _WATER, LINES)
 
 
 def draw_green(request: TileRequest) -> bytes:
     """Plant cover of one tile."""
-    return _draw_shapes(request, GREEN, (LINES, AREAS))
+    return _draw_shapes(request, _GREEN, LINES)
 
 
 def draw_zones(request: TileRequest) -> bytes:
     """Zones and boundaries of one tile."""
-    return _draw_shapes(request, ZONES, (LINES, AREAS))
+    return _draw_shapes(request, _ZONES, LINES)
 
 
 def draw_roads(request: TileRequest) -> bytes:
@@ -54,95 +79,88 @@ def draw_roads(request: TileRequest) -> bytes:
     rows = request.rows()
     if rows is None:
         return b""
-    number = ROADS.of(_road_words(rows))
+    rows = _of_dimension(rows, LINES)
+    words = _road_words(rows)
     if request.address.z < MAJOR_ONLY_BELOW:
-        kept = ("major", "secondary", "rail")
-        shown = np.isin(number, [ROADS.number(each) for each in kept])
-        rows, number = chosen(rows, shown), number[shown]
-    return _encoded(request, rows, ROADS.palette[number], (LINES, AREAS))
+        kept = {ROADS.number(each) for each in ("major", "secondary", "rail")}
+        shown = np.array([_ROADS.number(word) in kept for word in words], bool)
+        rows, words = chosen(rows, shown), words[shown]
+    colours = _ROADS.columns(Column.of(words))
+    return _write(request, rows, _shapes(rows, request), Column.of(rows.function), colours)
 
 
 def draw_places(request: TileRequest) -> bytes:
     """Places of one tile as points with a name, an area by its middle."""
-    return _draw_points(request, PLACES)
+    return _draw_points(request, _PLACES)
 
 
 def draw_furniture(request: TileRequest) -> bytes:
     """City furniture of one tile as points."""
-    return _draw_points(request, FURNITURE)
+    return _draw_points(request, _FURNITURE)
 
 
-def _road_words(rows: "ObjectRows") -> list[str]:
+def _road_words(rows: "ObjectRows") -> NDArray[np.object_]:
     own = {"Railway": "rail", "Square": "square", "Track": "track"}
     classes = [CLASS_BY_CODE[code].name for code in rows.class_code.tolist()]
     pairs = zip(classes, rows.function, strict=True)
-    return [own.get(name) or function or "" for name, function in pairs]
+    words = np.empty(len(rows), object)
+    words[:] = [own.get(name) or function or "" for name, function in pairs]
+    return words
 
 
-def _draw_shapes(request: TileRequest, scheme: Scheme, dimensions: tuple[int, ...]) -> bytes:
+def _draw_shapes(request: TileRequest, paint: _Paint, dimension: int) -> bytes:
     rows = request.rows()
     if rows is None:
         return b""
-    return _encoded(request, rows, scheme.palette[scheme.of(rows.function)], dimensions)
+    rows = _of_dimension(rows, dimension)
+    function = Column.of(rows.function)
+    return _write(request, rows, _shapes(rows, request), function, paint.columns(function))
 
 
-def _draw_points(request: TileRequest, scheme: Scheme) -> bytes:
+def _draw_points(request: TileRequest, paint: _Paint) -> bytes:
     rows = request.owned()
     if rows is None:
         return b""
-    points = np.asarray(shapely.points(request.middles(rows)), object)
-    colours = scheme.palette[scheme.of(rows.function)]
-    return _write(request, rows, in_tile(points, request), colours)
+    xy = tile_units(request.middles(rows), request.address, request.store.crs)
+    points = np.asarray(shapely.points(xy), object)
+    function = Column.of(rows.function)
+    return _write(request, rows, points, function, paint.columns(function))
 
 
-def _encoded(
-    request: TileRequest,
-    rows: "ObjectRows",
-    colours: NDArray[np.uint8],
-    dimensions: tuple[int, ...],
-) -> bytes:
-    shown = np.isin(shapely.get_dimensions(rows.geometry), dimensions)
-    rows, colours = chosen(rows, shown), colours[shown]
-    shapes = clipped(in_tile(rows.geometry, request), MARGIN)
+def _of_dimension(rows: "ObjectRows", least: int) -> "ObjectRows":
+    return chosen(rows, shapely.get_dimensions(rows.geometry) >= least)
+
+
+def _shapes(rows: "ObjectRows", request: TileRequest) -> NDArray[np.object_]:
+    """What can be seen of the geometries, in tile units."""
+    shapes = clipped(in_tile(rows.geometry, request), -MARGIN, EXTENT + MARGIN)
     if request.address.z < SIMPLER_BELOW:
         shapes = shapely.simplify(shapes, SIMPLER, preserve_topology=False)
-    return _write(request, rows, shapes, colours)
+    return shapes
 
 
 def in_tile(geometries: NDArray[np.object_], request: TileRequest) -> NDArray[np.object_]:
     """Geometries of the city's CRS in tile units, y downwards."""
-
-    def placed(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        return tile_units(to_mercator(xy, request.store.crs), request.address)
-
-    moved: NDArray[np.object_] = shapely.transform(geometries, placed)
-    return moved
-
-
-def tile_units(mercator: NDArray[np.float64], address: TileAddress) -> NDArray[np.float64]:
-    """Points (n, 2) of EPSG:3857 in units of 1/4096 tile from its north-west corner."""
-    west, _, _, north = address.bounds
-    scale = EXTENT / address.size
-    return np.column_stack(((mercator[:, 0] - west) * scale, (north - mercator[:, 1]) * scale))
+    xy = shapely.get_coordinates(geometries)
+    moved = tile_units(xy, request.address, request.store.crs)
+    placed: NDArray[np.object_] = shapely.set_coordinates(geometries.copy(), moved)
+    return placed
 
 
 def _write(
     request: TileRequest,
     rows: "ObjectRows",
     shapes: NDArray[np.object_],
-    colours: NDArray[np.uint8],
+    function: Column,
+    colours: Mapping[str, Column],
 ) -> bytes:
-    return encode(request.layer.name, shapes, rows.oid, _properties(rows, colours))
-
-
-def _properties(rows: "ObjectRows", colours: NDArray[np.uint8]) -> Mapping[str, NDArray[Any]]:
-    classes = [CLASS_BY_CODE[code].name for code in rows.class_code.tolist()]
-    return {
-        "oid": rows.oid,
-        "class": np.array(classes, object),
-        "name": rows.name,
-        "function": rows.function,
-        "r": colours[:, 0],
-        "g": colours[:, 1],
-        "b": colours[:, 2],
+    classes = Column.of(rows.class_code)
+    names = [CLASS_BY_CODE[code].name for code in classes.values]
+    properties = {
+        "oid": Column(rows.oid, np.arange(len(rows))),
+        "class": Column(names, classes.code),
+        "name": Column.of(rows.name),
+        "function": function,
+        **colours,
     }
+    return encode(request.layer.name, shapes, rows.oid, properties)

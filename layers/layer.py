@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from cim.schema import CLASSES
+from cim.schema import CLASS_BY_CODE, CLASSES
 from layers.mercator import Placement, TileAddress, city_bounds, to_mercator
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Layer:
     underground: bool = False
     legend: tuple[LegendEntry, ...] = ()
 
-    @property
+    @cached_property
     def codes(self) -> tuple[int, ...]:
         """Codes of the classes that are shown."""
         return tuple(
@@ -78,6 +78,13 @@ class Layer:
             for each in CLASSES.values()
             if each.theme in self.themes and (not self.classes or each.name in self.classes)
         )
+
+    @cached_property
+    def shows(self) -> NDArray[np.bool_]:
+        """By class code, whether the class is shown."""
+        shown = np.zeros(max(CLASS_BY_CODE) + 1, bool)
+        shown[list(self.codes)] = True
+        return shown
 
     @property
     def media_type(self) -> str:
@@ -119,7 +126,7 @@ class TileRequest:
             at=self.at,
             clearance=self.clearance,
         )
-        shown = np.isin(rows.class_code, self.layer.codes) & (rows.status != "demolished")
+        shown = self.layer.shows[rows.class_code] & (rows.status != "demolished")
         return chosen(rows, shown) if shown.any() else None
 
     def owned(self) -> "ObjectRows | None":
@@ -154,4 +161,6 @@ class TileRequest:
 
 def chosen(rows: "ObjectRows", which: NDArray[np.bool_] | NDArray[np.int64]) -> "ObjectRows":
     """Some of the rows, by mask or by number."""
+    if which.dtype == bool and which.all():
+        return rows
     return replace(rows, **{each.name: getattr(rows, each.name)[which] for each in fields(rows)})

@@ -1,5 +1,6 @@
 """Web-mercator tiles: where they are in the city's CRS, and where deck.gl puts their metres."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import atan, cos, degrees, isfinite, pi, radians, sinh, tan
@@ -13,6 +14,7 @@ from pyproj.exceptions import ProjError
 from cim.errors import InputError
 
 Bounds = tuple[float, float, float, float]
+Points = NDArray[np.float64]
 
 MERCATOR_HALF = pi * 6378137.0
 """Half the width of the web-mercator square, in metres (EPSG:3857)."""
@@ -26,6 +28,18 @@ CURVE_TOLERANCE = 1e-3
 """Metres by which the fitted curve may miss the exact projection."""
 FEW_POINTS = 200
 """Below this many points the exact projection costs less than fitting a curve."""
+
+EXTENT = 4096
+"""Units that a tile is wide."""
+
+UNIT_TOLERANCE = 0.005
+"""Units by which a tile's curve may miss the exact projection."""
+
+FEW_UNITS = 40
+"""The same for a curve that the layers of a tile share."""
+
+REMEMBERED = 1024
+"""Tiles whose bounds and curve are remembered: all layers of a view ask for the same ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +125,12 @@ def city_bounds(address: TileAddress, crs: CRS) -> Bounds | None:
 
     The edges are densified, so that nothing in the tile is outside the bounds.
     """
-    transformer = _transformer(crs.srs)
+    return _city_bounds(address, crs.srs)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _city_bounds(address: TileAddress, crs: str) -> Bounds | None:
+    transformer = _transformer(crs)
     west, south, east, north = address.bounds
     middle = (west + east) / 2, (south + north) / 2
     try:
@@ -126,6 +145,45 @@ def city_bounds(address: TileAddress, crs: CRS) -> Bounds | None:
         return None
     lost = max(abs(back[0] - middle[0]), abs(back[1] - middle[1]))
     return found if lost < address.size / 4 else None
+
+
+def tile_units(xy: Points, address: TileAddress, crs: CRS) -> Points:
+    """Points (n, 2) of the city's CRS in units of 1/4096 tile from its north-west corner.
+
+    Around the tile by a cubic curve within a two-hundredth of a unit of the projection, which
+    all layers of a tile share; farther away by the projection itself. Infinite where that does
+    not reach.
+    """
+    if len(xy) < FEW_UNITS:
+        return _projected_units(xy, address, crs.srs)
+    curve = _unit_curve(address, crs.srs)
+    if curve is None:
+        return _projected_units(xy, address, crs.srs)
+    found, near = curve.at(xy)
+    if not near.all():
+        found[~near] = _projected_units(xy[~near], address, crs.srs)
+    return found
+
+
+def _projected_units(xy: Points, address: TileAddress, crs: str) -> Points:
+    west, _, _, north = address.bounds
+    x, y = _transformer(crs).transform(xy[:, 0], xy[:, 1])
+    scale = EXTENT / address.size
+    return np.column_stack(((x - west) * scale, (north - y) * scale))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _unit_curve(address: TileAddress, crs: str) -> "_Curve | None":
+    bounds = _city_bounds(address, crs)
+    if bounds is None:
+        return None
+    low, high = np.array(bounds[:2]), np.array(bounds[2:])
+    beyond = (high - low) / 4
+    return _fitted(
+        lambda xy: _projected_units(xy, address, crs),
+        (low - beyond, high + beyond),
+        UNIT_TOLERANCE,
+    )
 
 
 def deck_offsets(mercator: NDArray[np.float64], address: TileAddress) -> NDArray[np.float64]:
@@ -163,22 +221,57 @@ class Placement:
         """
         if len(xy) < FEW_POINTS:
             return self.exact(xy)
-        low, high = xy.min(axis=0), xy.max(axis=0)
-        middle, half = (low + high) / 2, np.maximum((high - low) / 2, 1.0)
-        knots = np.cos(np.linspace(0, pi, 7))
-        grid = np.stack(np.meshgrid(knots, knots), axis=-1).reshape(-1, 2)
-        targets = self.exact(middle + grid * half)
-        if not np.isfinite(targets).all():
-            return self.exact(xy)
-        basis = _powers(grid)
-        curve = np.linalg.lstsq(basis, targets, rcond=None)[0]
-        if np.abs(basis @ curve - targets).max() > CURVE_TOLERANCE:
-            return self.exact(xy)
-        found: NDArray[np.float64] = _powers((xy - middle) / half) @ curve
-        return found
+        curve = _fitted(self.exact, (xy.min(axis=0), xy.max(axis=0)), CURVE_TOLERANCE)
+        return self.exact(xy) if curve is None else curve.at(xy)[0]
 
 
-def _powers(uv: NDArray[np.float64]) -> NDArray[np.float64]:
-    u, v = np.ascontiguousarray(uv[:, 0]), np.ascontiguousarray(uv[:, 1])
-    uu, vv = u * u, v * v
-    return np.stack((np.ones_like(u), u, v, uu, u * v, vv, uu * u, uu * v, u * vv, vv * v)).T
+@dataclass(frozen=True, slots=True, eq=False)
+class _Curve:
+    """A cubic polynomial of two variables, fitted in a box."""
+
+    middle: Points
+    half: Points
+    """(2,) half the width and height of the box"""
+    terms: Points
+    """(10, 2)"""
+
+    def at(self, xy: Points) -> tuple[Points, NDArray[np.bool_]]:
+        """Its values (n, 2), and which of the points (n, 2) are in the box."""
+        uv = (xy - self.middle) / self.half
+        found: Points = _powers(uv) @ self.terms
+        near: NDArray[np.bool_] = np.abs(uv).max(axis=1, initial=0) <= 1
+        return found, near
+
+
+def _fitted(
+    exact: Callable[[Points], Points], box: tuple[Points, Points], tolerance: float
+) -> _Curve | None:
+    """The curve through `exact` in the box from low to high; None if it misses by more."""
+    low, high = box
+    middle, half = (low + high) / 2, np.maximum((high - low) / 2, 1.0)
+    targets = exact(middle + KNOTS * half)
+    if not np.isfinite(targets).all():
+        return None
+    terms = FIT @ targets
+    missed = np.abs(BASIS @ terms - targets).max()
+    return _Curve(middle, half, terms) if missed <= tolerance else None
+
+
+def _powers(uv: Points) -> Points:
+    """1, u, v, uu, uv, vv, uuu, uuv, uvv, vvv of points (n, 2), as (n, 10)."""
+    found = np.empty((10, len(uv)))
+    found[0] = 1
+    found[1:3] = uv.T
+    u, v = found[1], found[2]
+    np.multiply(found[1:3], u, out=found[3:5])
+    np.multiply(v, v, out=found[5])
+    np.multiply(found[3:6], u, out=found[6:9])
+    np.multiply(found[5], v, out=found[9])
+    return found.T
+
+
+KNOTS = np.cos(np.stack(np.meshgrid(*[np.linspace(0, pi, 7)] * 2), axis=-1).reshape(-1, 2))
+"""(49, 2) where curves are fitted, in a box from −1 to 1."""
+
+BASIS = _powers(KNOTS)
+FIT = np.linalg.pinv(BASIS)

@@ -4,190 +4,246 @@ Specification: https://github.com/mapbox/vector-tile-spec/tree/master/2.1
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Self
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from layers.polygons import Numbers, parts_of, rings_of
+from layers.mercator import EXTENT
+from layers.paths import Objects, Paths, dots, lines, rings
+from layers.polygons import Numbers, parts_of
 
-EXTENT = 4096
 POINT, LINE, POLYGON = 1, 2, 3
 MOVE_TO, LINE_TO, CLOSE_PATH = 1, 2, 15
 """The third one with its count, which is always one."""
 
+SHAPES = np.array((POINT, LINE, LINE, POLYGON))
+"""By shapely's number of a geometry type."""
+
+TRACED: Mapping[int, Callable[[Objects, Numbers], Paths]] = MappingProxyType(
+    {POINT: dots, LINE: lines, POLYGON: rings}
+)
+
+OPEN = 0
+"""In the place of a length that is not known yet."""
+
+Integers = NDArray[np.uint64]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Paths:
-    """Runs of points, each drawn by one MoveTo and, unless a point, one LineTo."""
+class Column:
+    """One property: values, and which of them each feature has (−1: none)."""
 
-    xy: Numbers
-    """(n, 2) in tile units, y downwards"""
-    start: Numbers
-    """(p + 1,)"""
-    feature: Numbers
-    """(p,) ascending"""
-    shape: int
+    values: Sequence[Any] | NDArray[np.int64]
+    """An array if all are whole numbers."""
+    code: Numbers
+
+    @classmethod
+    def of(cls, values: NDArray[Any]) -> Self:
+        """With each distinct value once; None and NaN are no values."""
+        listed = values.tolist()
+        found = [each for each in dict.fromkeys(listed) if each is not None and each == each]  # noqa: PLR0124
+        number = {each: place for place, each in enumerate(found)}
+        code = np.array([number.get(each, -1) for each in listed], np.int64)
+        return cls(np.array(found, np.int64) if values.dtype.kind in "iu" else found, code)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stream:
+    """Integers, and how many bytes each of them takes as a varint."""
+
+    value: Integers
+    width: Numbers
 
 
 def encode(
     name: str,
-    geometries: NDArray[np.object_],
+    geometries: Objects,
     ids: NDArray[np.int64],
-    properties: Mapping[str, NDArray[Any]],
+    properties: Mapping[str, NDArray[Any] | Column],
 ) -> bytes:
     """A tile with one layer of the geometries, in units of 1/4096 tile, y downwards.
 
     Features too small to have a shape at that grid are left out, as are properties that are
     None or NaN. Features are grouped by shape: points, lines, polygons.
     """
-    columns = {key: _Column(values) for key, values in properties.items()}
-    bodies = []
-    for paths in (_points(geometries), _lines(geometries), _polygons(geometries)):
-        if len(paths.feature):
-            bodies += _features(paths, ids, list(columns.values()))
-    if not bodies:
+    columns = [
+        each if isinstance(each, Column) else Column.of(each) for each in properties.values()
+    ]
+    heads = _heads(ids, columns)
+    streams = [
+        _features(shape, paths, heads) for shape, paths in _traced(geometries) if len(paths.feature)
+    ]
+    if not streams:
         return b""
-    layer = [_message(1, name.encode())]
-    layer += [_message(2, each) for each in bodies]
-    layer += [_message(3, key.encode()) for key in columns]
-    for column in columns.values():
-        layer += [_message(4, _value(each)) for each in column.values]
-    layer += [b"\x28", _varint(EXTENT), b"\x78\x02"]
+    streams += [_numbers(each.values) for each in columns if isinstance(each.values, np.ndarray)]
+    layer = [_message(1, name.encode()), *(_message(3, key.encode()) for key in properties)]
+    for each in columns:
+        if not isinstance(each.values, np.ndarray):
+            layer += [_message(4, _value(value)) for value in each.values]
+    layer += [_written(streams), b"\x28", _varint(EXTENT), b"\x78\x02"]
     return _message(3, b"".join(layer))
 
 
-class _Column:
-    """One property: its distinct values, and which of them each feature has (−1: none)."""
-
-    def __init__(self, values: NDArray[Any]) -> None:
-        self.values: tuple[object, ...]
-        if values.dtype.kind in "iu":
-            distinct, self.code = np.unique(values, return_inverse=True)
-            self.values = tuple(distinct.tolist())
-            return
-        numbers: dict[object, int] = {}
-        self.code = np.full(len(values), -1)
-        for place, value in enumerate(values.tolist()):
-            if value is not None and not (isinstance(value, float) and isnan(value)):
-                self.code[place] = numbers.setdefault(value, len(numbers))
-        self.values = tuple(numbers)
-
-
-def _points(geometries: NDArray[np.object_]) -> _Paths:
+def _traced(geometries: Objects) -> list[tuple[int, Paths]]:
     parts, owner = parts_of(geometries)
-    dots = shapely.get_type_id(parts) == 0
-    xy = np.rint(shapely.get_coordinates(parts[dots]))
-    owner = owner[dots]
-    finite = np.isfinite(xy).all(axis=1)
-    xy, owner = xy[finite], owner[finite]
-    feature, size = np.unique(owner, return_counts=True)
-    return _Paths(xy.astype(np.int64), _starts(size), feature, POINT)
+    if not len(parts):
+        return []
+    shapes = SHAPES[shapely.get_type_id(parts)]
+    found = []
+    for shape, trace in TRACED.items():
+        these = shapes == shape
+        if these.all():
+            return [(shape, trace(parts, owner))]
+        if these.any():
+            found.append((shape, trace(parts[these], owner[these])))
+    return found
 
 
-def _lines(geometries: NDArray[np.object_]) -> _Paths:
-    parts, owner = parts_of(geometries)
-    lines = np.isin(shapely.get_type_id(parts), (1, 2))
-    xy, line = shapely.get_coordinates(parts[lines], return_index=True)
-    owner = owner[lines]
-    finite = np.isfinite(xy).all(axis=1)
-    xy, line = np.rint(xy[finite]), line[finite]
-    if len(xy):
-        moved = (line[1:] != line[:-1]) | (xy[1:] != xy[:-1]).any(axis=1)
-        kept = np.concatenate(([True], moved))
-        xy, line = xy[kept], line[kept]
-        long = np.bincount(line, minlength=len(owner))[line] > 1
-        xy, line = xy[long], line[long]
-    numbers, size = np.unique(line, return_counts=True)
-    return _Paths(xy.astype(np.int64), _starts(size), owner[numbers], LINE)
+def _heads(ids: Numbers, columns: Sequence[Column]) -> Numbers:
+    """What comes before the commands of each feature; −1 is left out.
+
+    Values are numbered as they are written: those of arrays follow all the others.
+    """
+    heads = np.empty((len(ids), 10 + 2 * len(columns)), np.int64)
+    heads[:, :6] = 0x12, OPEN, 0x08, 0, 0x12, OPEN
+    heads[:, -4:] = 0x18, 0, 0x22, OPEN
+    heads[:, 3] = ids
+    before, after = 0, sum(len(each.values) for each in columns if not _is_array(each))
+    for key, each in enumerate(columns):
+        place = 6 + 2 * key
+        heads[:, place] = key
+        if _is_array(each):
+            heads[:, place + 1] = each.code + after
+            after += len(each.values)
+        else:
+            heads[:, place + 1] = each.code + before
+            before += len(each.values)
+        none = each.code < 0
+        if none.any():
+            heads[none, place : place + 2] = -1
+    return heads
 
 
-def _polygons(geometries: NDArray[np.object_]) -> _Paths:
-    rings = rings_of(geometries, np.rint, tolerance=0.5, smallest=0.5)
-    feature = rings.owner[rings.polygon]
-    return _Paths(rings.xy.astype(np.int64), rings.start, feature, POLYGON)
+def _is_array(column: Column) -> bool:
+    return isinstance(column.values, np.ndarray)
 
 
-def _starts(sizes: Numbers) -> Numbers:
-    return np.concatenate(([0], np.cumsum(sizes)))
+def _features(shape: int, paths: Paths, heads: Numbers) -> _Stream:
+    """The messages of all features.
+
+    Every key, length and number in them is a varint, so they are laid out as integers with the
+    lengths left open, measured, and then the lengths are filled in.
+    """
+    length = 2 * paths.size + (1 + int(shape != POINT) + int(shape == POLYGON))
+    first = np.ones(len(length), bool)
+    np.not_equal(paths.feature[1:], paths.feature[:-1], out=first[1:])
+    (fresh,) = first.nonzero()
+    head = heads[paths.feature[fresh]]
+    head[:, -3] = shape
+    present = head >= 0
+    many = present.sum(axis=1)
+    commands = length if len(fresh) == len(length) else np.add.reduceat(length, fresh)
+    end = (many + commands).cumsum()
+    drawn = end - commands
+    begin = drawn - many
+    stream = np.empty(int(end[-1]), np.uint64)
+    at = (begin - many.cumsum() + many).repeat(many)
+    at += np.arange(len(at))
+    stream[at] = head[present]
+    places = drawn
+    if len(fresh) < len(length):
+        offset = length.cumsum() - length
+        places = offset + (drawn - offset[fresh]).repeat(np.diff(fresh, append=len(length)))
+    _draw(stream, shape, paths, places, fresh)
+    return _measured(stream, begin, drawn, end)
 
 
-def _features(paths: _Paths, ids: Numbers, columns: list[_Column]) -> list[bytes]:
-    stream, path_ends = _commands(paths)
-    last = np.append(paths.feature[1:] != paths.feature[:-1], True)
-    numbers = paths.feature[last]
-    drawn = _sliced(stream, path_ends[last])
-    tags = _tags(numbers, columns)
-    shape = bytes((0x18, paths.shape))
-    return [
-        b"".join((b"\x08", _varint(oid), _message(2, tag), shape, _message(4, body)))
-        for oid, tag, body in zip(ids[numbers].tolist(), tags, drawn, strict=True)
-    ]
+def _draw(stream: Integers, shape: int, paths: Paths, begin: Numbers, fresh: Numbers) -> None:
+    """Write the commands of each path from its place on; features begin at the fresh ones."""
+    size = paths.size
+    start = size.cumsum() - size
+    line = int(shape != POINT)
+    place = (begin + (1 + line) - 2 * start).repeat(size)
+    place += np.arange(0, 2 * len(place), 2)
+    place[start] -= line
+    first = start[fresh]
+    for values in (paths.x, paths.y):
+        delta = values.copy()
+        delta[1:] -= values[:-1]
+        delta[first] = values[first]
+        stream[place] = _folded(delta)
+        place += 1
+    if not line:
+        stream[begin] = MOVE_TO | size << 3
+        return
+    stream[begin] = MOVE_TO | 1 << 3
+    stream[begin + 3] = LINE_TO | (size - 1) << 3
+    if shape == POLYGON:
+        stream[begin + 2 * size + 2] = CLOSE_PATH
 
 
-def _commands(paths: _Paths) -> tuple[NDArray[np.uint32], Numbers]:
-    """The command integers of all paths, and where each path ends."""
-    size = np.diff(paths.start)
-    line = paths.shape != POINT
-    closing = int(paths.shape == POLYGON)
-    ends = np.cumsum(1 + 2 * size + int(line) + closing)
-    begins = ends - (1 + 2 * size + int(line) + closing)
-    stream = np.zeros(int(ends[-1]), np.uint32)
-    stream[begins] = MOVE_TO | (1 if line else size) << 3
-    path = np.repeat(np.arange(len(size)), size)
-    place = np.arange(len(path)) - paths.start[:-1][path]
-    at = begins[path] + 1 + 2 * place + (place > 0) * int(line)
-    delta = np.diff(paths.xy, axis=0, prepend=np.zeros((1, 2), np.int64))
-    fresh = np.append(True, paths.feature[1:] != paths.feature[:-1])
-    first = paths.start[:-1][fresh]
-    delta[first] = paths.xy[first]
-    folded = (delta << 1) ^ (delta >> 63)
-    stream[at], stream[at + 1] = folded[:, 0], folded[:, 1]
-    if line:
-        stream[begins + 3] = LINE_TO | (size - 1) << 3
-    if closing:
-        stream[ends - 1] = CLOSE_PATH
-    return stream, ends
+def _measured(stream: Integers, begin: Numbers, drawn: Numbers, end: Numbers) -> _Stream:
+    """The features with the lengths of their tags, commands and of themselves."""
+    width = _widths(stream)
+    place = width.cumsum()
+    inner = np.concatenate((place[drawn - 5] - place[begin + 5], place[end - 1] - place[drawn - 1]))
+    own = _widths(inner)
+    at = np.concatenate((begin + 5, drawn - 1))
+    stream[at], width[at] = inner, own
+    total = place[end - 1] - place[begin + 1] + own[: len(end)] + own[len(end) :] - 2
+    stream[begin + 1], width[begin + 1] = total, _widths(total)
+    return _Stream(stream, width)
 
 
-def _tags(numbers: Numbers, columns: list[_Column]) -> list[bytes]:
-    """The packed (key, value) numbers of each feature in `numbers`."""
-    if not columns:
-        return [b""] * len(numbers)
-    offsets = _starts(np.array([len(each.values) for each in columns]))[:-1]
-    code = np.stack([each.code[numbers] for each in columns], axis=1)
-    pairs = np.stack(
-        (np.broadcast_to(np.arange(len(columns)), code.shape), code + offsets), axis=-1
-    )
-    present = code >= 0
-    ends = np.cumsum(2 * present.sum(axis=1))
-    return _sliced(pairs[present].ravel().astype(np.uint32), ends)
+def _numbers(values: Numbers) -> _Stream:
+    """The messages of whole numbers as values."""
+    stream = np.empty((len(values), 4), np.uint64)
+    width = np.ones((len(values), 4), np.int64)
+    stream[:, 3] = _folded(values)
+    width[:, 3] = _widths(stream[:, 3])
+    stream[:, 0], stream[:, 1], stream[:, 2] = 0x22, width[:, 3] + 1, 0x30
+    return _Stream(stream.ravel(), width.ravel())
 
 
-def _sliced(values: NDArray[np.uint32], ends: Numbers) -> list[bytes]:
-    """The values as varints, cut after each of the places in `ends`."""
-    body, places = varints(values)
-    cuts = np.append(0, places)[ends].tolist()
-    return [body[a:b] for a, b in zip([0, *cuts[:-1]], cuts, strict=True)]
+def _folded(values: Numbers) -> Numbers:
+    """Whole numbers with the sign as the last bit."""
+    found: Numbers = (values << 1) ^ (values >> 63)
+    return found
 
 
-def varints(values: NDArray[np.uint32]) -> tuple[bytes, Numbers]:
-    """Values as protobuf varints, and the byte after each of them."""
+def _widths(values: NDArray[Any]) -> Numbers:
+    """Bytes that each value takes as a varint."""
     width = np.ones(len(values), np.int64)
-    for bits in (7, 14, 21, 28):
-        width += values >= (1 << bits)
-    ends = np.cumsum(width)
-    begins = ends - width
-    sheet = np.zeros(int(ends[-1]) if len(ends) else 0, np.uint8)
-    for byte in range(5):
-        here = width > byte
-        more = (width[here] > byte + 1).astype(np.uint32) << 7
-        sheet[begins[here] + byte] = (values[here] >> (7 * byte)) & 127 | more
-    return sheet.tobytes(), ends
+    top, limit = int(values.max(initial=0)), 128
+    while top >= limit:
+        width += values >= limit
+        limit <<= 7
+    return width
+
+
+def varints(values: NDArray[np.unsignedinteger[Any]]) -> bytes:
+    """Values as protobuf varints."""
+    return _written([_Stream(values.astype(np.uint64), _widths(values))])
+
+
+def _written(streams: Sequence[_Stream]) -> bytes:
+    rest = np.concatenate([each.value for each in streams])
+    width = np.concatenate([each.width for each in streams])
+    at = width.cumsum()
+    sheet = np.empty(int(at[-1]) if len(at) else 0, np.uint8)
+    at -= width
+    while len(rest):
+        byte = rest.astype(np.uint8)
+        more = (rest > 127).nonzero()[0]
+        byte[more] |= 128
+        sheet[at] = byte
+        at, rest = at[more] + 1, rest[more] >> 7
+    return sheet.tobytes()
 
 
 SMALL_VARINTS = tuple(bytes((value,)) for value in range(128))
@@ -216,17 +272,3 @@ def _value(value: object) -> bytes:
     if isinstance(value, float):
         return b"\x19" + struct.pack("<d", value)
     return _message(1, str(value).encode())
-
-
-def clipped(geometries: NDArray[np.object_], margin: float) -> NDArray[np.object_]:
-    """Geometries in tile units cut to the tile and a margin; None if too broken to be cut."""
-    box = shapely.bounds(geometries)
-    low, high = -margin, EXTENT + margin
-    found = geometries.copy()
-    crossing = (box[:, :2] < low).any(axis=1) | (box[:, 2:] > high).any(axis=1)
-    for place in np.flatnonzero(crossing).tolist():
-        try:
-            found[place] = shapely.clip_by_rect(geometries[place], low, low, high, high)
-        except shapely.errors.GEOSException:
-            found[place] = None
-    return found

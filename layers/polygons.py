@@ -9,7 +9,8 @@ import shapely
 from numpy.typing import NDArray
 
 POLYGON = 3
-COLLECTIONS = (4, 5, 6, 7)
+COLLECTIONS = 4
+"""From this of shapely's numbers of types on, geometries are collections."""
 ROUNDING = 1e-9
 """Square metres that a triangle may have by rounding alone."""
 
@@ -70,13 +71,17 @@ def following(start: Numbers) -> Numbers:
 
 def parts_of(geometries: NDArray[np.object_]) -> tuple[NDArray[np.object_], Numbers]:
     """The single geometries in collections however deep, and which geometry each is from."""
-    owner = np.flatnonzero(~(shapely.is_missing(geometries) | shapely.is_empty(geometries)))
-    parts = geometries[owner]
-    while np.isin(shapely.get_type_id(parts), COLLECTIONS).any():
+    parts, owner = _filled(geometries, np.arange(len(geometries)))
+    while (shapely.get_type_id(parts) >= COLLECTIONS).any():
         parts, source = shapely.get_parts(parts, return_index=True)
-        owner = owner[source]
-    filled = ~shapely.is_empty(parts)
-    return parts[filled], owner[filled]
+        parts, owner = _filled(parts, owner[source])
+    return parts, owner
+
+
+def _filled(parts: NDArray[np.object_], owner: Numbers) -> tuple[NDArray[np.object_], Numbers]:
+    """Without what is None or has no points."""
+    filled = ~(shapely.is_missing(parts) | shapely.is_empty(parts))
+    return (parts, owner) if filled.all() else (parts[filled], owner[filled])
 
 
 def rings_of(

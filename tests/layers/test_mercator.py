@@ -9,11 +9,14 @@ from pyproj import CRS, Transformer
 
 from cim.errors import InputError
 from layers.mercator import (
+    EXTENT,
     FEW_POINTS,
+    FEW_UNITS,
     Placement,
     TileAddress,
     city_bounds,
     deck_offsets,
+    tile_units,
     to_mercator,
 )
 
@@ -88,6 +91,18 @@ def test_objects_far_larger_than_a_tile_are_placed_by_the_projection_itself():
     points = np.array(ORIGIN) + np.random.default_rng(1).uniform(-4e5, 4e5, (FEW_POINTS * 2, 2))
     placement = Placement(shown.address_at(ORIGIN, 16), CRS(CITY))
     assert np.array_equal(placement.local(points), placement.exact(points))
+
+
+@pytest.mark.parametrize("zoom", [8, 12, 16])
+@pytest.mark.parametrize("widths", [0.5, 40])
+def test_tile_units_are_those_of_the_projection_near_and_far(zoom, widths):
+    address = shown.address_at(ORIGIN, zoom)
+    reach = np.minimum(widths * address.width, 3e5)
+    points = np.array(ORIGIN) + np.random.default_rng(1).uniform(-reach, reach, (FEW_UNITS * 9, 2))
+    west, _, _, north = address.bounds
+    x, y = Transformer.from_crs(CITY, 3857, always_xy=True).transform(*points.T)
+    exact = np.column_stack((x - west, north - y)) * EXTENT / address.size
+    assert np.abs(tile_units(points, address, CRS(CITY)) - exact).max() < 0.006
 
 
 def test_bounds_in_the_city_hold_the_whole_tile():

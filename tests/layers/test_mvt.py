@@ -10,7 +10,9 @@ from shapely import LineString, MultiLineString, MultiPoint, MultiPolygon, Point
 from shapely.geometry import shape
 
 import layers
-from layers.mvt import EXTENT, encode, varints
+from layers.mercator import EXTENT
+from layers.mvt import encode, varints
+from layers.paths import clipped
 
 E0, N0 = ORIGIN
 
@@ -85,15 +87,47 @@ def test_polygons_turn_as_the_specification_says():
     assert turns == [True, False]  # in coordinates with y downwards, as they are stored
 
 
+def test_holes_go_with_their_outer_ring_and_others_stay():
+    speck = Polygon(box(0, 0, 0.2, 0.2).exterior, [box(0.4, 0.4, 9, 9).exterior])
+    court = Polygon(box(0, 0, 50, 50).exterior, [box(5, 5, 5.3, 5.3).exterior])
+    (found,) = by_id(encoded(MultiPolygon([speck, court]))).values()
+    assert shape(found["geometry"]).equals(box(0, 0, 50, 50))
+
+
+def test_many_features_with_long_numbers_are_read_back():
+    shapes = [Point(i, 4000 - i).buffer(900, quad_segs=1 + i % 40) for i in range(300)]
+    ids = np.arange(300) * 123_456_789_012
+    name = np.array([None if i % 3 else "a" * i for i in range(300)], object)
+    body = encode("l", np.array(shapes, object), ids, {"id": ids - 7, "name": name})
+    found = by_id(body)
+    assert list(found) == ids.tolist()
+    for number, each in zip(ids.tolist(), shapes, strict=True):
+        place = number // 123_456_789_012
+        wanted = {"id": number - 7} | ({} if place % 3 else {"name": "a" * place})
+        assert found[number]["properties"] == wanted
+        assert shape(found[number]["geometry"]).area == pytest.approx(each.area, rel=0.01)
+
+
+def test_coordinates_that_are_not_finite_cost_only_their_own_shape():
+    far = np.inf
+    broken = [
+        Polygon([(0, 0), (9, 0), (far, 9)]), LineString([(0, 0), (far, 1)]), Point(far, 1),
+        LineString([(0, 0), (far, 1), (5, 5)]),
+    ]  # fmt: skip
+    found = by_id(encoded(*broken, box(0, 0, 9, 9)))
+    assert list(found) == [10, 11]
+    assert shape(found[10]["geometry"]).equals(LineString([(0, 0), (5, 5)]))
+
+
 def test_what_has_no_shape_at_that_grid_is_left_out():
     tiny = (box(0, 0, 0.2, 0.2), LineString([(1, 1), (1.2, 1.1)]), None, Polygon(), Point())
     assert encoded(*tiny) == b""
     assert list(by_id(encoded(*tiny, Point(1, 1)))) == [12]
 
 
-@given(st.lists(st.integers(0, 2**32 - 1), max_size=30))
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=30))
 def test_varints_are_protobuf_s(values):
-    body, ends = varints(np.array(values, np.uint32))
+    body = varints(np.array(values, np.uint64))
     found, value, shift = [], 0, 0
     for byte in body:
         value |= (byte & 127) << shift
@@ -102,7 +136,6 @@ def test_varints_are_protobuf_s(values):
             found.append(value)
             value, shift = 0, 0
     assert found == values
-    assert ends.tolist()[-1:] == [len(body)][: len(values)]
 
 
 def test_a_lake_is_where_it_is_and_cut_at_the_edge_of_the_tile(tmp_path):
@@ -146,6 +179,20 @@ def test_places_are_points_with_names_in_one_tile_each(tmp_path):
     assert {each["properties"]["name"] for each in features} == {"Gate", "Park"}
     assert {each["geometry"]["type"] for each in features} == {"Point"}
     assert {each["id"] for each in features} == {each["properties"]["oid"] for each in features}
+
+
+def test_a_layer_of_areas_has_no_tile_where_there_are_only_points(tmp_path):
+    store = shown.city_of(tmp_path / "c", shown.objects("LandUse", [Point(E0, N0)]))
+    address = shown.address_at(ORIGIN, 15)
+    assert layers.tile(store, "land_use", 15, address.x, address.y).body == b""
+
+
+def test_what_is_too_broken_to_be_cut_costs_only_itself():
+    broken = Polygon([(0, 0), (900, 0), (0, 0)])
+    shapes = np.array([box(0, 0, 9e3, 9), broken, box(0, 0, 9, 9), None], object)
+    found = clipped(shapes, -10, 100)
+    assert found[0].bounds == (0, 0, 100, 9)
+    assert found[1:].tolist() == [None, shapes[2], None]
 
 
 def test_bad_areas_do_not_stop_a_tile(tmp_path):
