@@ -20,6 +20,11 @@ settings.register_profile("ci", parent=settings.get_profile("cim"), derandomize=
 settings.load_profile("ci" if os.environ.get("CI") else "cim")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright leaves threads and an event loop in the process."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 def missing(reason: str) -> NoReturn:
     """Skips the test; where CI=true, fails it, so that nothing is left out unseen."""
     if os.environ.get("CI") == "true":

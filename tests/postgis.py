@@ -7,11 +7,9 @@ folder and runs as an unprivileged user (PostgreSQL refuses to run as root).
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -106,28 +104,36 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _initialise(bin_folder: Path, data: Path, user: str | None) -> None:
-    command = [
-        str(bin_folder / "initdb"), "-D", str(data), "-U", USER, "--auth=trust", "--encoding=UTF8",
-        "--locale=C", "--no-sync",
-    ]  # fmt: skip
-    done = subprocess.run(
-        command, user=user, cwd="/", capture_output=True, text=True, timeout=120, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"initdb failed: {done.stderr}")
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """The files of one server, and the user who runs it."""
 
+    programs: Path
+    home: Path
+    user: str | None
 
-def _wait(cluster: Cluster, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            cluster.execute("SELECT 1")
-        except psycopg.OperationalError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError(f"PostgreSQL did not start: {log.read_text()}")
+    def run(self, program: str, *arguments: str) -> None:
+        """One of PostgreSQL's programs on the cluster's folder."""
+        command = [str(self.programs / program), "-D", str(self.home / "data"), *arguments]
+        # not piped: pg_ctl hands its output on to the server, and reading it would never end
+        with (self.home / "said").open("ab") as said:
+            done = subprocess.run(
+                command, user=self.user, cwd="/", stdin=subprocess.DEVNULL, stdout=said,
+                stderr=said, timeout=120, check=False,
+            )  # fmt: skip
+        if done.returncode:
+            told = [path.read_text() for path in (self.home / "said", self.log) if path.exists()]
+            raise RuntimeError(f"{program} failed: {''.join(told)}")
+
+    @property
+    def log(self) -> Path:
+        """What the server says."""
+        return self.home / "log"
+
+    def start(self, port: int) -> None:
+        """Start it in the background, as no child of ours; it answers when this returns."""
+        options = " ".join(f"-c {key}='{value}'" for key, value in SETTINGS.items())
+        self.run("pg_ctl", "start", "-w", "-l", str(self.log), "-o", f"-p {port} {options}")
 
 
 def _make_template(cluster: Cluster) -> None:
@@ -149,30 +155,19 @@ def cluster() -> Iterator[Cluster]:
     UnavailableError
         If PostgreSQL or PostGIS is not installed.
     """
-    bin_folder, user = programs(), unprivileged()
-    home = Path(tempfile.mkdtemp(prefix="cim-postgis-"))
-    data, log = home / "data", home / "log"
-    server: subprocess.Popen[bytes] | None = None
+    server = _Server(programs(), Path(tempfile.mkdtemp(prefix="cim-postgis-")), unprivileged())
     try:
-        if user:
-            shutil.chown(home, user)
-        _initialise(bin_folder, data, user)
+        if server.user:
+            shutil.chown(server.home, server.user)
+        server.run(
+            "initdb", "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"
+        )
         running = Cluster(free_port())
-        options = [f"-c{key}={value}" for key, value in SETTINGS.items()]
-        with log.open("wb") as stream:
-            server = subprocess.Popen(
-                [bin_folder / "postgres", "-D", data, "-p", str(running.port), *options],
-                user=user, cwd="/", stdout=stream, stderr=stream, start_new_session=True,
-            )  # fmt: skip
-        _wait(running, server, log)
-        _make_template(running)
-        yield running
+        server.start(running.port)
+        try:
+            _make_template(running)
+            yield running
+        finally:
+            server.run("pg_ctl", "stop", "-w", "-m", "immediate")
     finally:
-        if server is not None:
-            server.send_signal(signal.SIGINT)
-            try:
-                server.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(server.home, ignore_errors=True)

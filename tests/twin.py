@@ -42,6 +42,10 @@ class Twin:
         twin.settle()
         return twin
 
+    def close(self) -> None:
+        """Close the page, before its server goes."""
+        self.page.close()
+
     def say(self, key: str) -> str:
         """The page's own words for `key`."""
         return words(self.language)[key]
