@@ -131,17 +131,7 @@ def _item(entry: Mapping[str, Any], file: Path) -> Item:
         raise SourceError(
             f"{place} leaves the delivery's folder", where=file.name, hint="copy it there"
         )
-    given = entry.get("options", {})
-    mapped = given.get("fields", {}) if isinstance(given, dict) else {}
-    if not isinstance(mapped, dict) or not all(isinstance(each, str) for each in mapped.values()):
-        raise SourceError("fields is no table of texts", where=where, hint='E = "x"')
-    plain = {key: value for key, value in given.items() if key != "fields"} if given else {}
-    options = replace(ReadOptions(), **_texts(plain, ReadOptions, where), fields=mapped)
-    try:
-        options = check_options(options)
-    except CimError as error:
-        error.where = ": ".join(each for each in (where, error.where) if each)
-        raise
+    options = _options(entry.get("options", {}), where)
     return Item(
         file=path,
         dataset=told.get("name") or dataset_name(path),
@@ -149,6 +139,20 @@ def _item(entry: Mapping[str, Any], file: Path) -> Item:
         licence=told.get("licence", ""),
         title=told.get("title", ""),
     )
+
+
+def _options(given: Any, where: str) -> ReadOptions:
+    mapped = given.get("fields", {}) if isinstance(given, dict) else {}
+    if not isinstance(mapped, dict) or not all(isinstance(each, str) for each in mapped.values()):
+        raise SourceError("fields is no table of texts", where=where, hint='E = "x"')
+    if isinstance(given, dict):
+        given = {key: value for key, value in given.items() if key != "fields"}
+    options = replace(ReadOptions(), **_texts(given, ReadOptions, where), fields=mapped)
+    try:
+        return check_options(options)
+    except CimError as error:
+        error.where = ": ".join(each for each in (where, error.where) if each)
+        raise
 
 
 def _texts(given: Any, kind: type, where: str) -> dict[str, str]:
