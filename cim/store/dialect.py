@@ -58,6 +58,14 @@ class Dialect(Protocol):
     def insert_columns(self, table: str, columns: Mapping[str, Column]) -> None:
         """Insert many rows given column by column: the hot path of loading."""
 
+    def replace_columns(
+        self, table: str, columns: Mapping[str, Column], kept: Sequence[str]
+    ) -> None:
+        """Like `insert_columns`, over rows of the same key (the first column) where there are any.
+
+        The `kept` columns are known to be what they were.
+        """
+
     def among(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
         """SQL that is true where `column` is one of `values`, however many, and its values."""
 

@@ -13,10 +13,10 @@ _HISTORY = tuple(name for name in OBJECT_FIELDS if name != "oid")
 
 
 def close(db: Dialect, oids: Sequence[int], load_id: int) -> dict[int, NDArray[np.float64]]:
-    """Move the current versions of these objects to history.
+    """Copy the current versions of these objects to history.
 
-    Their boxes stay in the spatial index of current objects; they are given back by oid, for
-    the caller either to leave there or to take out.
+    Their rows, and their boxes in the spatial index, are the caller's to replace or to take
+    out; the boxes are given back by oid.
     """
     sql, values = db.among("oid", oids)
     fields = ", ".join(_HISTORY)
@@ -34,6 +34,5 @@ def close(db: Dialect, oids: Sequence[int], load_id: int) -> dict[int, NDArray[n
     )
     ids, boxes = boxes_of(closed)
     db.index_boxes("city_object_history", ids, boxes)
-    db.run(f"DELETE FROM city_object WHERE {sql}", values)
     oid_of = {row[0]: row[3] for row in closed}
     return {oid_of[hid]: box for hid, box in zip(ids.tolist(), boxes, strict=True)}

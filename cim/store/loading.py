@@ -126,15 +126,18 @@ class Load:
         order = _along_hilbert(rows.bounds[positions])
         positions = positions[order]
         oids, versions = self._numbered(earlier[0][order], earlier[1][order])
-        given: dict[str, Column] = {name: _taken(rows.columns[name], positions) for name in _GIVEN}
+        given: dict[str, Column] = {"oid": oids.tolist()}
+        given |= {name: _taken(rows.columns[name], positions) for name in _GIVEN}
         given |= {
-            "oid": oids.tolist(),
             "dataset_id": Same(self._dataset_id),
             "version": versions,
             "load_id": Same(self.id),
             "digest": rows.digest[positions].tolist(),
         }
-        self._db.insert_columns("city_object", given)
+        if earlier[0].any():
+            self._db.replace_columns("city_object", given, kept=("dataset_id", "object_id"))
+        else:
+            self._db.insert_columns("city_object", given)
         self._count(rows, positions)
         self._index(oids, boxed(rows.bounds[positions], rows.types[positions]), before)
         numbers = np.zeros((len(rows), 2), np.int64)
@@ -178,13 +181,12 @@ class Load:
         """Keep the boxes for the end; one that stays where it was is in the index already."""
         there = ~np.isnan(boxes[:, 0])
         if before:
-            moved = [
-                oid not in before or not np.array_equal(before[oid], box)
-                for oid, box in zip(oids.tolist(), boxes, strict=True)
-            ]
-            lost = [oid for oid, far in zip(oids.tolist(), moved, strict=True) if far]
-            self._db.unindex_boxes("city_object", [oid for oid in lost if oid in before])
-            there &= np.array(moved, bool)
+            nowhere = np.full(6, np.nan)
+            was = np.array([before.get(oid, nowhere) for oid in oids.tolist()])
+            stays = (was == boxes).all(axis=1)
+            gone = ~stays & ~np.isnan(was[:, 0])
+            self._db.unindex_boxes("city_object", oids[gone].tolist())
+            there &= ~stays
         self._boxes.append((oids[there], boxes[there]))
 
     def _insert_parts(
@@ -276,6 +278,8 @@ class Load:
         for start in range(0, len(absent), 50_000):
             oids = absent[start : start + 50_000].tolist()
             close(self._db, oids, self.id)
+            sql, values = self._db.among("oid", oids)
+            self._db.run(f"DELETE FROM city_object WHERE {sql}", values)
             self._db.unindex_boxes("city_object", oids)
 
     def settle(self) -> None:

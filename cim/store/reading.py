@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from itertools import chain
 from typing import Any, Final
 
 import geopandas as gpd
@@ -174,7 +175,8 @@ def _times(question: Question, table: str) -> list[tuple[str, list[Any]]]:
 def tile_rows(db: Dialect, question: Question, city_crs: str) -> ObjectRows:
     """The hot path of tiles: no attributes are parsed."""
     rows = db.run(*asked(db, question, _TILE_FIELDS, city_crs))
-    columns = np.array(rows, object).reshape(-1, 12).T.copy()
+    cells = np.fromiter(chain.from_iterable(rows), object, 12 * len(rows))
+    columns = cells.reshape(-1, 12).T
     return ObjectRows(
         oid=columns[0].astype(np.int64),
         class_code=columns[1].astype(np.int32),

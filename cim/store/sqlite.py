@@ -127,6 +127,17 @@ class SQLite:
 
     def insert_columns(self, table: str, columns: Mapping[str, Column]) -> None:
         """Insert rows given by column; values that are the same throughout become literals."""
+        self._insert_columns(table, columns, "")
+
+    def replace_columns(
+        self, table: str, columns: Mapping[str, Column], kept: Sequence[str]
+    ) -> None:
+        """Update rows in place, so that indexes of the kept columns are not touched."""
+        key, *others = columns
+        changes = ", ".join(f"{name} = excluded.{name}" for name in others if name not in kept)
+        self._insert_columns(table, columns, f"ON CONFLICT ({key}) DO UPDATE SET {changes}")
+
+    def _insert_columns(self, table: str, columns: Mapping[str, Column], conflict: str) -> None:
         sent = [name for name, each in columns.items() if not isinstance(each, Same)]
         same = {name: each.value for name, each in columns.items() if isinstance(each, Same)}
         marks = ["?"] * len(sent)
@@ -134,7 +145,8 @@ class SQLite:
         rows = zip(*(cast(list[Any], columns[name]) for name in sent), strict=True)
         try:
             self._db.executemany(
-                f"INSERT INTO {table} ({', '.join([*sent, *same])}) VALUES ({', '.join(marks)})",
+                f"INSERT INTO {table} ({', '.join([*sent, *same])})"
+                f" VALUES ({', '.join(marks)}) {conflict}",
                 rows,
             )
         except sqlite3.Error as error:

@@ -273,6 +273,16 @@ def test_city_is_not_made_twice_nor_opened_where_there_is_none(
         assert (other.name, other.crs_name) == ("街 Street", CRS)
 
 
+def test_object_without_geometry_is_versioned_too(store: Store) -> None:
+    storey = pd.DataFrame({"object_id": ["s1"], "class": ["BuildingStorey"], "name": ["1F"]})
+    load(store, Batch(storey))
+    assert load(store, Batch(storey.assign(name="2F"))).counts.changed == 1
+    assert store.select().objects["name"].tolist() == ["2F"]
+    store.undo(2)
+    assert store.select().objects["name"].tolist() == ["1F"]
+    assert store.check() == []
+
+
 def test_every_change_raises_the_version(store: Store) -> None:
     seen = [store.version()]
     for work in (
