@@ -130,7 +130,7 @@ TOLD = {
     "hostile/geojson_chrieke/invalid_geometry_mislabeled_point.geojson": "nested",
     "hostile/geojson_chrieke/invalid_feature_wrong_geometry_key.geojson": "no geometry",
     "hostile/geojson_hint/bad-json.geojson": "not valid JSON at line 3, column 5",
-    "hostile/geojson_hint/badcoordtype.geojson": "feature 1: in its MultiPolygon coordinates are not nested",
+    "hostile/geojson_hint/badcoordtype.geojson": "feature 1: in its MultiPolygon coordinates",
     "hostile/geojson_hint/featurecollection.geojson": "no features",
     "hostile/geojson_hint/rootstring.geojson": "its type is",
     "hostile/raster/all-nodata.tif": "no values at all",
