@@ -6,6 +6,7 @@ Specification: https://github.com/mapbox/vector-tile-spec/tree/master/2.1
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -80,11 +81,12 @@ def encode(
     ]
     if not streams:
         return b""
-    streams += [_numbers(each.values) for each in columns if isinstance(each.values, np.ndarray)]
     layer = [_message(1, name.encode()), *(_message(3, key.encode()) for key in properties)]
     for each in columns:
-        if not isinstance(each.values, np.ndarray):
-            layer += [_message(4, _value(value)) for value in each.values]
+        if isinstance(each.values, np.ndarray):
+            streams.append(_numbers(each.values))
+        else:
+            layer += map(_value, each.values)
     layer += [_written(streams), b"\x28", _varint(EXTENT), b"\x78\x02"]
     return _message(3, b"".join(layer))
 
@@ -264,11 +266,14 @@ def _message(number: int, body: bytes) -> bytes:
     return SMALL_VARINTS[number << 3 | 2] + _varint(len(body)) + body
 
 
+@lru_cache(maxsize=4096, typed=True)
 def _value(value: object) -> bytes:
     if isinstance(value, bool):
-        return b"\x38" + bytes((value,))
-    if isinstance(value, int):
-        return b"\x30" + _varint((value << 1) ^ (value >> 63))
-    if isinstance(value, float):
-        return b"\x19" + struct.pack("<d", value)
-    return _message(1, str(value).encode())
+        body = b"\x38" + bytes((value,))
+    elif isinstance(value, int):
+        body = b"\x30" + _varint((value << 1) ^ (value >> 63))
+    elif isinstance(value, float):
+        body = b"\x19" + struct.pack("<d", value)
+    else:
+        body = _message(1, str(value).encode())
+    return _message(4, body)
