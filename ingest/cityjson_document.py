@@ -50,6 +50,11 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
+def without_nul(data: bytes) -> bytes:
+    """JSON with the replacement character for NUL, which no PostgreSQL text can hold."""
+    return data.replace(b"\\u0000", b"\\ufffd")
+
+
 def json_object(path: Path, data: bytes, line: int | None = None) -> Document:
     """The JSON object that `data` is.
 
@@ -62,7 +67,7 @@ def json_object(path: Path, data: bytes, line: int | None = None) -> Document:
         raise refuse(path, "the file is empty", "download or export it again")
     try:
         with uncollected():
-            document = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
+            document = orjson.loads(without_nul(data.removeprefix(b"\xef\xbb\xbf")))
     except orjson.JSONDecodeError as error:
         place = f"line {line if line is not None else error.lineno}, column {error.colno}"
         cut = error.pos >= len(data) - 1
@@ -106,7 +111,7 @@ def parsed(path: Path) -> Parsed:
     SourceError
         If it is not JSON, or no CityJSON of a version that is understood.
     """
-    data = path.read_bytes()
+    data = without_nul(path.read_bytes())
     try:
         found = _taken_apart(path, data)
     except (UnevenError, SourceError):  # say what is wrong where it is, or take it as it is

@@ -18,6 +18,7 @@ from pyproj.exceptions import CRSError
 
 from ingest.coordinates import find_place
 from ingest.features import Log
+from ingest.legible import without_nul
 from ingest.plan import Chunk
 from ingest.planned import OpenLayer, planned_reading, read_shapes, unique_names
 from ingest.reader import BATCH_SIZE, Reading, ReadOptions, refuse
@@ -128,7 +129,8 @@ def _chunks(path: Path, file: pq.ParquetFile, described: _Shapes) -> Iterator[Ch
                 and not _is_box(batch.column(at))
             ]
             table = pa.RecordBatch.from_arrays(
-                [batch.column(at) for at in kept], unique_names([names[at] for at in kept])
+                [without_nul(batch.column(at)) for at in kept],
+                unique_names([names[at] for at in kept]),
             )
             yield Chunk(table, geometry, np.arange(done, done + len(geometry)), unreadable)
             done += len(geometry)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cim.model import Finding
 from ingest.encoding import canonical, detect, text_encoding
@@ -51,6 +52,14 @@ def readable(names: Sequence[str], columns: Sequence[pa.Array], log: Log) -> lis
         is_text = pa.types.is_string(plain.type) or pa.types.is_large_string(plain.type)
         found.append(_valid(name, plain, log) if is_text else plain)
     return found
+
+
+def without_nul(column: pa.Array) -> pa.Array:
+    """The column with the replacement character for NUL, which no PostgreSQL text can hold."""
+    is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    if not is_text or not pc.any(pc.match_substring(column, "\0")).as_py():
+        return column
+    return pc.replace_substring(column, "\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _valid(name: str, column: pa.Array, log: Log) -> pa.Array:

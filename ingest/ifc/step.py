@@ -223,17 +223,21 @@ def _unescape(match: re.Match[str], page: str) -> str:
     wide, wider, byte, shifted = match[1], match[2], match[3], match[4]
     try:
         if wide is not None:
-            return bytes.fromhex(wide).decode("utf-16-be", "replace")
+            return _without_nul(bytes.fromhex(wide).decode("utf-16-be", "replace"))
         if wider is not None:
-            return bytes.fromhex(wider).decode("utf-32-be", "replace")
+            return _without_nul(bytes.fromhex(wider).decode("utf-32-be", "replace"))
     except ValueError:
         return "\N{REPLACEMENT CHARACTER}"
     if byte is not None:
-        return chr(int(byte, 16))
+        return _without_nul(chr(int(byte, 16)))
     if shifted is not None:
         code = (ord(shifted) + 128) & 0xFF
         return bytes([code]).decode(f"iso8859-{_PAGES.index(page) + 1}", "replace")
     return "\\"
+
+
+def _without_nul(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")  # no PostgreSQL text can hold it
 
 
 _TYPE, _PUNCTUATION = 5, 8

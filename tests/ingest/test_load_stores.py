@@ -1,0 +1,121 @@
+"""Loads that go wrong, on every kind of store: both must be as they were."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from feature_files import KAIFENG, frame, geojson, square
+
+from cim.errors import CimError
+from cim.model import Batch
+from cim.store import Store, create_city
+from ingest import PartlyLoadedError, Reading, load_files
+from ingest import load as pipeline
+from ingest.reader import Reader
+
+
+@pytest.fixture
+def store(city_location: str) -> Iterator[Store]:
+    with create_city(city_location, "EPSG:4547") as made:
+        yield made
+
+
+def state(store: Store) -> object:
+    return store.info(), store.datasets(), store.loads(), store.check()
+
+
+def test_a_reader_that_fails_in_the_middle_leaves_nothing(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def batches() -> Iterator[Batch]:
+        table = pd.DataFrame({"object_id": ["a", "b"], "class": "CityFurniture"})
+        yield Batch(table.assign(geometry=[shapely.Point(513_000, 3_850_000)] * 2))
+        raise ZeroDivisionError("inside")
+
+    path = geojson(tmp_path / "x.geojson", [(square(*KAIFENG), {"id": "a"})])
+    load_files(store, [path], name="x")
+    before = state(store)
+    reader = Reader("odd", "Odd", (".o",), lambda *given: Reading("EPSG:4547", "file", batches()))
+    monkeypatch.setattr(pipeline, "reader_for", lambda path: reader)
+    with pytest.raises(CimError, match=r"x\.geojson: it cannot be loaded: ZeroDivisionError"):
+        load_files(store, [path], name="y")
+    assert state(store) == before
+
+
+def test_of_two_data_sets_the_sound_one_is_loaded(store: Store, tmp_path: Path) -> None:
+    good = geojson(tmp_path / "good.geojson", [(square(*KAIFENG), {"id": "a"})])
+    bad = geojson(tmp_path / "bad.geojson", [(None, {"id": "a"})])
+    with pytest.raises(PartlyLoadedError, match="1 of 2 data sets were not loaded: bad"):
+        load_files(store, [bad, good])
+    assert [each["dataset"] for each in store.datasets()] == ["good"]
+    assert store.check() == []
+
+
+def test_the_same_again_changes_nothing(store: Store, tmp_path: Path) -> None:
+    rows = [(square(*KAIFENG), {"id": f"a{at}", "height": at + 0.1}) for at in range(5)]
+    path = geojson(tmp_path / "x.geojson", rows)
+    load_files(store, [path])
+    before = state(store)
+    geojson(path, rows[::-1])
+    (report,) = load_files(store, [path])
+    assert (report.new, report.changed, report.same) == (0, 0, 5)
+    assert state(store) == before
+
+
+ODD = "a\u0000b\u001f\u2028\U00020bb7'\"\\%_\ufffe"
+"""Characters that databases, JSON and shells stumble over."""
+
+
+def test_text_that_databases_stumble_over_is_taken(store: Store, tmp_path: Path) -> None:
+    model = {
+        "type": "CityJSON",
+        "version": "2.0",
+        "transform": {"scale": [1, 1, 1], "translate": [0, 0, 0]},
+        "metadata": {"referenceSystem": "https://www.opengis.net/def/crs/EPSG/0/4547"},
+        "CityObjects": {
+            ODD: {
+                "type": "Building",
+                "attributes": {"name": ODD, "remark": ODD, ODD: 1, "nested": {"deep": [ODD]}},
+                "geometry": [{"type": "MultiSurface", "lod": "2", "boundaries": [[[0, 1, 2]]]}],
+            }
+        },
+        "vertices": [[513000, 3850000, 1], [513010, 3850000, 1], [513000, 3850010, 1]],
+    }
+    path = tmp_path / "odd.city.json"
+    path.write_text(json.dumps(model))
+    (report,) = load_files(store, [path])
+    assert report.new == 1
+    found = store.select().objects.iloc[0]
+    expected = ODD.replace("\u0000", "\ufffd")
+    assert found["object_id"] == expected
+    assert found["name"] == expected
+    (attributes,) = store.attributes([int(found.name)]).values()
+    assert attributes["remark"] == expected
+    assert attributes["nested"] == {"deep": [expected]}
+    assert store.check() == []
+    (again,) = load_files(store, [path], name="odd", dry_run=True)
+    assert again.same == 1
+
+
+def test_a_table_with_such_text_is_taken(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    frame({"id": [ODD, "b"], "name": ["a", ODD]}).to_parquet(path)
+    (report,) = load_files(store, [path])
+    assert report.new == 2
+    expected = ODD.replace("\u0000", "\ufffd")
+    found = store.select().objects.set_index("object_id")
+    assert found["name"].to_dict() == {expected: "a", "b": expected}
+    assert store.check() == []
+
+
+@pytest.mark.parametrize("number", [1e308, -0.0, 5e-324, 2.0**63, np.nan])
+def test_numbers_at_the_edge_are_taken(store: Store, tmp_path: Path, number: float) -> None:
+    rows = [(square(*KAIFENG), {"id": "a", "n": number, "height": 3})]
+    path = geojson(tmp_path / "x.geojson", rows)
+    (report,) = load_files(store, [path])
+    assert report.new == 1
+    assert store.check() == []
