@@ -13,6 +13,7 @@ from cim.model import Finding
 from ingest import field_names, values
 from ingest.attributes import matches
 from ingest.features import Log
+from ingest.legible import without_nul
 from ingest.plan import Chunk
 from ingest.planned import OpenLayer, read_shapes, unique_names
 from ingest.reader import ReadOptions, refuse
@@ -39,7 +40,8 @@ class Place:
         """The rows of `batch` as features; unreadable coordinates leave no geometry."""
         geometry, unreadable = self._shapes(batch) if self.shape else self._points(batch)
         names = [name for name in batch.schema.names if name not in self.columns]
-        table = pa.RecordBatch.from_arrays([batch[name] for name in names], unique_names(names))
+        columns = [without_nul(batch[name]) for name in names]
+        table = pa.RecordBatch.from_arrays(columns, unique_names(names))
         return Chunk(table, geometry, numbers, unreadable)
 
     def _points(self, batch: pa.RecordBatch) -> tuple[NDArray[np.object_], dict[int, str]]:

@@ -64,12 +64,11 @@ class Normaliser:
             objects = self._without(objects, lost)
         for name, limits in PLAUSIBLE.items():
             objects = self._plausible(objects, name, limits)
-        again = objects["object_id"].duplicated()
         meshes = self._meshes(batch.meshes)
         return replace(
             batch,
             objects=objects,
-            meshes=_first_meshes(meshes, set(objects["object_id"][again])),
+            meshes=_first_meshes(meshes, objects["object_id"]),
             nodes=self._nodes(batch.nodes),
             edges=self._edges(batch.edges, objects),
         )
@@ -133,7 +132,9 @@ class Normaliser:
     def _within_reach(self, shapes: Shapes) -> Flags:
         """Which of the shapes, in the city's CRS, have coordinates and lie where it is used."""
         bounds = shapely.bounds(shapes)
-        sound = _finite(shapes) & (np.abs(bounds) < FARTHEST).all(axis=1)
+        sound: Flags = (np.abs(bounds) < FARTHEST).all(axis=1)
+        if self.source_crs != self.city_crs:
+            sound &= _finite(shapes)
         if self._reach is not None:
             west, south, east, north = self._reach
             sound &= (bounds[:, 2] >= west) & (bounds[:, 0] <= east)
@@ -261,8 +262,9 @@ _MENDED: Final = MappingProxyType(
 )
 
 
-def _first_meshes(meshes: list[Mesh], again: set[str]) -> list[Mesh]:
+def _first_meshes(meshes: list[Mesh], ids: "pd.Series[str]") -> list[Mesh]:
     """Without those of objects that come a second time and are rejected therefore."""
+    again = set(ids[ids.duplicated()]) if meshes else set()
     if not again:
         return meshes
     seen: set[tuple[str, str, str]] = set()
