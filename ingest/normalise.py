@@ -132,7 +132,7 @@ class Normaliser:
     def _within_reach(self, shapes: Shapes) -> Flags:
         """Which of the shapes, in the city's CRS, have coordinates and lie where it is used."""
         bounds = shapely.bounds(shapes)
-        sound: Flags = (np.abs(bounds) < FARTHEST).all(axis=1)
+        sound: Flags = np.asarray((np.abs(bounds) < FARTHEST).all(axis=1), bool)
         if self.source_crs != self.city_crs:
             sound &= _finite(shapes)
         if self._reach is not None:
