@@ -160,7 +160,7 @@ def tile_units(xy: Points, address: TileAddress, crs: CRS) -> Points:
     if curve is None:
         return _projected_units(xy, address, crs.srs)
     found, near = curve.at(xy)
-    if not near.all():
+    if np.count_nonzero(near) < len(near):
         found[~near] = _projected_units(xy[~near], address, crs.srs)
     return found
 
@@ -239,8 +239,8 @@ class _Curve:
         """Its values (n, 2), and which of the points (n, 2) are in the box."""
         uv = (xy - self.middle) / self.half
         found: Points = _powers(uv) @ self.terms
-        near: NDArray[np.bool_] = np.abs(uv).max(axis=1, initial=0) <= 1
-        return found, near
+        near = np.abs(uv) <= 1
+        return found, near[:, 0] & near[:, 1]
 
 
 def _fitted(

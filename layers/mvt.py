@@ -32,6 +32,8 @@ TRACED: Mapping[int, Callable[[Objects, Numbers], Paths]] = MappingProxyType(
 OPEN = 0
 """In the place of a length that is not known yet."""
 
+ONE_MORE = np.array([[0], [1]])
+
 Integers = NDArray[np.uint64]
 
 
@@ -99,9 +101,10 @@ def _traced(geometries: Objects) -> list[tuple[int, Paths]]:
     found = []
     for shape, trace in TRACED.items():
         these = shapes == shape
-        if these.all():
+        many = np.count_nonzero(these)
+        if many == len(parts):
             return [(shape, trace(parts, owner))]
-        if these.any():
+        if many:
             found.append((shape, trace(parts[these], owner[these])))
     return found
 
@@ -115,19 +118,16 @@ def _heads(ids: Numbers, columns: Sequence[Column]) -> Numbers:
     heads[:, :6] = 0x12, OPEN, 0x08, 0, 0x12, OPEN
     heads[:, -4:] = 0x18, 0, 0x22, OPEN
     heads[:, 3] = ids
-    before, after = 0, sum(len(each.values) for each in columns if not _is_array(each))
-    for key, each in enumerate(columns):
-        place = 6 + 2 * key
-        heads[:, place] = key
-        if _is_array(each):
-            heads[:, place + 1] = each.code + after
-            after += len(each.values)
-        else:
-            heads[:, place + 1] = each.code + before
-            before += len(each.values)
-        none = each.code < 0
-        if none.any():
-            heads[none, place : place + 2] = -1
+    if columns:
+        lengths = [len(each.values) for each in columns]
+        order = sorted(range(len(columns)), key=lambda place: _is_array(columns[place]))
+        first = np.empty(len(columns), np.int64)
+        first[order] = np.cumsum([0, *(lengths[place] for place in order[:-1])])
+        code = np.array([each.code for each in columns])
+        heads[:, 6:-4:2] = np.arange(len(columns))
+        heads[:, 7:-4:2] = (code + first[:, None]).T
+        key, place = (code < 0).nonzero()
+        heads[place, 2 * key + 6] = heads[place, 2 * key + 7] = -1
     return heads
 
 
@@ -174,12 +174,10 @@ def _draw(stream: Integers, shape: int, paths: Paths, begin: Numbers, fresh: Num
     place += np.arange(0, 2 * len(place), 2)
     place[start] -= line
     first = start[fresh]
-    for values in (paths.x, paths.y):
-        delta = values.copy()
-        delta[1:] -= values[:-1]
-        delta[first] = values[first]
-        stream[place] = _folded(delta)
-        place += 1
+    delta = paths.xy.copy()
+    delta[:, 1:] -= paths.xy[:, :-1]
+    delta[:, first] = paths.xy[:, first]
+    stream[place + ONE_MORE] = _folded(delta)
     if not line:
         stream[begin] = MOVE_TO | size << 3
         return
@@ -221,7 +219,7 @@ def _folded(values: Numbers) -> Numbers:
 def _widths(values: NDArray[Any]) -> Numbers:
     """Bytes that each value takes as a varint."""
     width = np.ones(len(values), np.int64)
-    top, limit = int(values.max(initial=0)), 128
+    top, limit = int(values[values.argmax()]) if len(values) else 0, 128
     while top >= limit:
         width += values >= limit
         limit <<= 7

@@ -15,8 +15,8 @@ Objects = NDArray[np.object_]
 class Paths:
     """p runs of points, one after another, of ascending features."""
 
-    x: Numbers
-    y: Numbers
+    xy: Numbers
+    """(2, n)"""
     size: Numbers
     """(p,) points in each run"""
     feature: Numbers
@@ -24,38 +24,37 @@ class Paths:
 
     def some(self, kept: NDArray[np.bool_]) -> "Paths":
         """Only the runs that are kept."""
-        if kept.all():
+        if np.count_nonzero(kept) == len(kept):
             return self
-        points = np.repeat(kept, self.size)
-        return Paths(self.x[points], self.y[points], self.size[kept], self.feature[kept])
+        (points,) = kept.repeat(self.size).nonzero()
+        return Paths(self.xy.take(points, axis=1), self.size[kept], self.feature[kept])
 
 
 def dots(parts: Objects, owner: Numbers) -> Paths:
     """The points among `parts`, one run for all of an owner."""
-    xy = np.rint(shapely.get_coordinates(parts))
+    xy = shapely.get_coordinates(parts)
     finite = np.isfinite(xy).all(axis=1)
-    x, y = xy[finite].T.astype(np.int64)
     feature, size = np.unique(owner[finite], return_counts=True)
-    return Paths(x, y, size, feature)
+    return Paths(_on_grid(xy[finite]), size, feature)
 
 
 def lines(parts: Objects, owner: Numbers) -> Paths:
     """Lines without points like the one before; none of fewer than two points."""
     xy = shapely.get_coordinates(parts)
     size = shapely.get_num_coordinates(parts).astype(np.int64)
-    if not np.isfinite(xy).all():
+    if np.count_nonzero(np.isfinite(xy)) < xy.size:
         finite = np.isfinite(xy).all(axis=1)
         size = np.add.reduceat(finite, _begins(size), dtype=np.int64)
         xy, owner, size = xy[finite], owner[size > 0], size[size > 0]
         if not len(size):
-            return Paths(size, size, size, owner)
-    x, y = np.rint(xy.T).astype(np.int64)
+            return Paths(_on_grid(xy), size, owner)
+    grid = _on_grid(xy)
     first = _begins(size)
-    kept = np.ones(len(x), bool)
-    np.logical_or(x[1:] != x[:-1], y[1:] != y[:-1], out=kept[1:])
-    kept[first] = True
-    size = np.add.reduceat(kept, first, dtype=np.int64)
-    return Paths(x[kept], y[kept], size, owner).some(size > 1)
+    fresh = np.ones(grid.shape[1], bool)
+    _changes(grid, out=fresh[1:])
+    fresh[first] = True
+    size = np.add.reduceat(fresh, first, dtype=np.int64)
+    return Paths(grid.take(fresh.nonzero()[0], axis=1), size, owner).some(size > 1)
 
 
 def rings(parts: Objects, owner: Numbers) -> Paths:
@@ -64,7 +63,7 @@ def rings(parts: Objects, owner: Numbers) -> Paths:
     Rings that have no area on the whole numbers or have coordinates that are not finite are
     left out, and so are the holes of such an outer ring.
     """
-    if not shapely.get_num_interior_rings(parts).any():
+    if not np.count_nonzero(shapely.get_num_interior_rings(parts)):
         found, area = _opened(parts)
         return _turned(found, area < 0, owner[found.feature])
     each, polygon = shapely.get_rings(parts, return_index=True)
@@ -94,48 +93,61 @@ def _opened(each: Objects) -> tuple[Paths, Numbers]:
     size = shapely.get_num_coordinates(each).astype(np.int64)
     begin = _begins(size)
     good = np.ones(len(each), bool)
-    if not np.isfinite(xy).all():
+    if np.count_nonzero(np.isfinite(xy)) < xy.size:
         finite = np.isfinite(xy[:, 0]) & np.isfinite(xy[:, 1])
         good = np.logical_and.reduceat(finite, begin)
         xy = np.where(finite[:, None], xy, 0.0)
-    x, y = np.rint(xy.T).astype(np.int64)
-    kept = np.empty(len(x), bool)
-    np.logical_or(x[1:] != x[:-1], y[1:] != y[:-1], out=kept[:-1])
+    grid = _on_grid(xy)
+    kept = np.empty(grid.shape[1], bool)
+    _changes(grid, out=kept[:-1])
     kept[begin + size - 1] = False
     size = np.add.reduceat(kept, begin, dtype=np.int64)
-    good &= size > 2
-    found = Paths(x[kept], y[kept], size, np.arange(len(each))).some(good)
+    found = Paths(grid.take(kept.nonzero()[0], axis=1), size, np.arange(len(each)))
+    found = found.some(good & (size > 0))
     area = _doubled_areas(found)
     return found.some(area != 0), area[area != 0]
+
+
+def _on_grid(xy: Points) -> Numbers:
+    """Points (n, 2) as whole numbers (2, n)."""
+    return np.rint(xy.T).astype(np.int64, order="C")
+
+
+def _changes(grid: Numbers, out: NDArray[np.bool_]) -> None:
+    """Which points differ from the one before, from the second on."""
+    x, y = grid
+    np.logical_or(x[1:] != x[:-1], y[1:] != y[:-1], out=out)
 
 
 def _doubled_areas(found: Paths) -> Numbers:
     if not len(found.size):
         return found.size
     begin = _begins(found.size)
-    after = np.arange(1, len(found.x) + 1)
+    after = np.arange(1, found.xy.shape[1] + 1)
     after[begin + found.size - 1] = begin
-    cross = found.x * found.y[after] - found.x[after] * found.y
-    doubled: Numbers = np.add.reduceat(cross, begin)
+    (x, y), (next_x, next_y) = found.xy, found.xy.take(after, axis=1)
+    doubled: Numbers = np.add.reduceat(x * next_y - next_x * y, begin)
     return doubled
 
 
 def _turned(found: Paths, turn: NDArray[np.bool_], feature: Numbers) -> Paths:
     """With the rings in `turn` reversed, and other features."""
-    x, y = found.x, found.y
-    if turn.any():
-        order = np.arange(len(x))
-        mirror = (2 * _begins(found.size) + found.size - 1).repeat(found.size)
-        order = np.where(turn.repeat(found.size), mirror - order, order)
-        x, y = x[order], y[order]
-    return Paths(x, y, found.size, feature)
+    xy = found.xy
+    turned = np.count_nonzero(turn)
+    if turned:
+        order = np.arange(xy.shape[1])
+        mirrored = (2 * _begins(found.size) + found.size - 1).repeat(found.size) - order
+        if turned < len(turn):
+            mirrored = np.where(turn.repeat(found.size), mirrored, order)
+        xy = xy.take(mirrored, axis=1)
+    return Paths(xy, found.size, feature)
 
 
 def clipped(geometries: Objects, low: float, high: float) -> Objects:
     """Geometries cut to the square from `low` to `high`; None if too broken to be cut."""
     box: Points = shapely.bounds(geometries)
-    crossing = ((box < low) | (box > high)).any(axis=1)
-    if not crossing.any():
+    crossing = np.logical_or.reduce((box < low) | (box > high), axis=1)
+    if not np.count_nonzero(crossing):
         return geometries
     found = geometries.copy()
     try:

@@ -72,7 +72,7 @@ def following(start: Numbers) -> Numbers:
 def parts_of(geometries: NDArray[np.object_]) -> tuple[NDArray[np.object_], Numbers]:
     """The single geometries in collections however deep, and which geometry each is from."""
     parts, owner = _filled(geometries, np.arange(len(geometries)))
-    while (shapely.get_type_id(parts) >= COLLECTIONS).any():
+    while np.count_nonzero(shapely.get_type_id(parts) >= COLLECTIONS):
         parts, source = shapely.get_parts(parts, return_index=True)
         parts, owner = _filled(parts, owner[source])
     return parts, owner
@@ -81,7 +81,11 @@ def parts_of(geometries: NDArray[np.object_]) -> tuple[NDArray[np.object_], Numb
 def _filled(parts: NDArray[np.object_], owner: Numbers) -> tuple[NDArray[np.object_], Numbers]:
     """Without what is None or has no points."""
     filled = ~(shapely.is_missing(parts) | shapely.is_empty(parts))
-    return (parts, owner) if filled.all() else (parts[filled], owner[filled])
+    return (
+        (parts, owner)
+        if np.count_nonzero(filled) == len(filled)
+        else (parts[filled], owner[filled])
+    )
 
 
 def rings_of(
