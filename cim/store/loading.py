@@ -138,6 +138,7 @@ class Load:
             self._db.replace_columns("city_object", given, kept=("dataset_id", "object_id"))
         else:
             self._db.insert_columns("city_object", given)
+        self._oids_seen.append(oids)
         self._count(rows, positions)
         self._index(oids, boxed(rows.bounds[positions], rows.types[positions]), before)
         numbers = np.zeros((len(rows), 2), np.int64)
@@ -267,13 +268,10 @@ class Load:
         """End every object of the data set that this load has not brought."""
         if not self._present.count:
             return
-        rows = self._db.run(
-            "SELECT oid FROM city_object WHERE dataset_id = ? AND load_id <> ?",
-            [self._dataset_id, self.id],
-        )
+        rows = self._db.run("SELECT oid FROM city_object WHERE dataset_id = ?", [self._dataset_id])
         present = np.array([oid for (oid,) in rows], np.int64)
         seen = np.concatenate([*self._oids_seen, np.empty(0, np.int64)])
-        absent = np.setdiff1d(present, seen, assume_unique=True)
+        absent = np.setdiff1d(present, seen)
         self.counts.ended += len(absent)
         for start in range(0, len(absent), 50_000):
             oids = absent[start : start + 50_000].tolist()

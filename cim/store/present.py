@@ -20,6 +20,8 @@ Hashes = NDArray[np.uint64]
 
 SCAN_FROM: Final = 0.125
 """Share of the data set from which reading it whole is cheaper than asking for each object."""
+MOST: Final = 0.25
+"""Share of all objects from which a data set is better found by passing over the whole table."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +51,8 @@ class Present:
         self._db, self._dataset_id = db, dataset_id
         counts = db.run("SELECT sum(count) FROM class_count WHERE dataset_id = ?", [dataset_id])
         self.count = int(counts[0][0] or 0)
+        (everything,) = db.run("SELECT sum(count) FROM class_count")[0]
+        self._is_most = self.count > MOST * int(everything or 0)
         self._ever = bool(
             db.run("SELECT 1 FROM city_object_history WHERE dataset_id = ? LIMIT 1", [dataset_id])
         )
@@ -71,8 +75,10 @@ class Present:
 
     def _read_all(self) -> None:
         hashes, rows = [], []
+        # the sum keeps the index out of it: from there each row would be a random access
+        column = "dataset_id + 0" if self._is_most else "dataset_id"
         for chunk in self._db.stream(
-            "SELECT object_id, oid, version, digest FROM city_object WHERE dataset_id = ?",
+            f"SELECT object_id, oid, version, digest FROM city_object WHERE {column} = ?",
             [self._dataset_id],
         ):
             ids, *numbers = zip(*chunk, strict=True)
