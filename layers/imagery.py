@@ -24,6 +24,9 @@ QUALITY = 82
 STRETCH = (2.0, 98.0)
 """Percentiles of a band's values that become black and white."""
 
+GAMMA = 0.65
+"""Below 1: reflectances are mostly dark, and fields would come out black."""
+
 BAND_WORDS: Mapping[str, tuple[str, ...]] = {
     "red": ("red", "r", "b04", "b4", "band4", "红"),
     "green": ("green", "g", "b03", "b3", "band3", "绿"),
@@ -133,6 +136,7 @@ def _stretched(pixels: Pixels, limits: NDArray[np.float32] | None) -> NDArray[np
     values = np.moveaxis(pixels.values, 0, -1)
     if limits is not None:
         span = np.maximum(limits[:, 1] - limits[:, 0], 1e-6)
-        values = (values - limits[:, 0]) / span * 255
+        share = np.clip((values - limits[:, 0]) / span, 0, 1)
+        values = share**GAMMA * 255
     safe = np.nan_to_num(np.clip(values, 0, 255))
     return np.rint(safe).astype(np.uint8)
