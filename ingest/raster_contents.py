@@ -71,7 +71,8 @@ def _valid(dataset: Any, band: int, window: Window) -> NDArray[Any]:
         nodata = dataset.nodatavals[band - 1]
         if nodata is not None:
             values = values[values != nodata]
-    return values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    kept: NDArray[Any] = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    return kept
 
 
 def _strips(dataset: Any, band: int) -> Iterator[Window]:
