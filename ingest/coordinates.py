@@ -132,6 +132,6 @@ def find_place(path: Path, names: Sequence[str], options: ReadOptions, log: Log)
         return Place(shape=shape)
     raise refuse(
         path,
-        f"no column says where its rows are: {', '.join(names[:12])}",
+        f"no column says where its rows are: {', '.join(each[:30] for each in names[:12])}",
         "name them lon and lat, x and y or wkt, or map them, as in E=x N=y",
     )

@@ -14,6 +14,7 @@ from pyproj import CRS, Geod, Transformer
 from cim.model import Finding
 from ingest.ifc.mapconversion import MapConversion, SitePoint
 
+SAY_CRS = "say which with --crs, such as EPSG:4549"
 ABSOLUTE = 1e5
 """Metres from the origin beyond which coordinates are taken for a map's."""
 _CONTRADICTION = 1000.0  # metres between two statements of where the model is
@@ -125,7 +126,7 @@ def _by_coordinates(centre: Points, crs: str) -> Georeference:
         told = Finding("info", "placed_by_coordinates", f"coordinates near {place} are in {crs}")
         return Georeference(crs, "user", findings=(told,))
     message = f"coordinates near {place} are those of a map, but the file does not say which"
-    return Georeference(findings=(Finding("error", "no_crs", message, hint="give --crs"),))
+    return Georeference(findings=(Finding("error", "no_crs", message, hint=SAY_CRS),))
 
 
 def _by_site(site: SitePoint, crs: str) -> Georeference:
