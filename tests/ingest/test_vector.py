@@ -331,9 +331,7 @@ class TestGeometry:
 
     def test_nothing_usable_is_an_error(self, tmp_path: Path) -> None:
         path = geojson(tmp_path / "x.geojson", [(None, {}), (None, {})])
-        with pytest.raises(
-            SourceError, match="none of its 2 features can be used; feature 1"
-        ):
+        with pytest.raises(SourceError, match="none of its 2 features can be used; feature 1"):
             opened(VECTOR, path, tmp_path)
 
     def test_an_empty_file_is_an_error(self, tmp_path: Path) -> None:
