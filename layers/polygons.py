@@ -92,7 +92,7 @@ def rings_of(
     geometries: NDArray[np.object_],
     move: Callable[[Points], Points] | None = None,
     *,
-    tolerance: float = 1e-3,
+    tolerance: float = 1e-6,
     smallest: float = 1e-4,
 ) -> Rings:
     """The rings of every polygon in `geometries`; other geometries have none.

@@ -63,6 +63,8 @@ class Load:
         self._next_oid = int(db.run("SELECT value FROM meta WHERE key = 'next_oid'")[0][0])
         self._ids_seen = np.empty(0, np.uint64)
         self._oids_seen: list[NDArray[np.int64]] = []
+        self._nodes_seen: set[tuple[str, str]] = set()
+        self._coverages_seen: set[str] = set()
         self._boxes: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
         self._tally: dict[tuple[int, int], int] = {}
 
@@ -206,6 +208,7 @@ class Load:
         fields = ("network", "node_id", "x", "y", "z", "object_id")
         columns = [_plain(nodes[name]) if name in nodes else [None] * len(nodes) for name in fields]
         given = {(row[0], str(row[1])): row for row in zip(*columns, strict=True)}
+        self._nodes_seen |= given.keys()
         sql, values = self._db.among("node_id", [node_id for _, node_id in given])
         current = {
             (row[0], row[1]): row
@@ -231,6 +234,11 @@ class Load:
 
     def put_coverage(self, coverage: Coverage, shelf: Shelf) -> None:
         """Take in a raster; the data set's earlier one of that name is closed if it differs."""
+        if coverage.name in self._coverages_seen:
+            reason = "a raster of that name came before"
+            self.counts.rejected.append(Rejection(coverage.name, "duplicate_id", reason))
+            return
+        self._coverages_seen.add(coverage.name)
         current = self._db.run(
             "SELECT id, sha256 FROM coverage"
             " WHERE dataset_id = ? AND name = ? AND closed_by IS NULL",
@@ -265,7 +273,9 @@ class Load:
         self.coverages_changed += 1
 
     def end_absent(self) -> None:
-        """End every object of the data set that this load has not brought."""
+        """End everything of the data set that this load has not brought."""
+        self._end_absent_nodes()
+        self._end_absent_coverages()
         if not self._present.count:
             return
         rows = self._db.run("SELECT oid FROM city_object WHERE dataset_id = ?", [self._dataset_id])
@@ -279,6 +289,29 @@ class Load:
             sql, values = self._db.among("oid", oids)
             self._db.run(f"DELETE FROM city_object WHERE {sql}", values)
             self._db.unindex_boxes("city_object", oids)
+
+    def _end_absent_nodes(self) -> None:
+        current = self._db.run(
+            "SELECT network, node_id FROM network_node WHERE dataset_id = ? AND closed_by IS NULL",
+            [self._dataset_id],
+        )
+        for network, node_id in current:
+            if (network, node_id) not in self._nodes_seen:
+                self._db.run(
+                    "UPDATE network_node SET closed_by = ? WHERE dataset_id = ?"
+                    " AND network = ? AND node_id = ? AND closed_by IS NULL",
+                    [self.id, self._dataset_id, network, node_id],
+                )
+
+    def _end_absent_coverages(self) -> None:
+        current = self._db.run(
+            "SELECT id, name FROM coverage WHERE dataset_id = ? AND closed_by IS NULL",
+            [self._dataset_id],
+        )
+        for number, name in current:
+            if name not in self._coverages_seen:
+                self._db.run("UPDATE coverage SET closed_by = ? WHERE id = ?", [self.id, number])
+                self.counts.ended += 1
 
     def settle(self) -> None:
         """Build what was put off: indexes, spatial index, counts."""

@@ -298,3 +298,32 @@ def search(db: Dialect, text: str, limit: int, clearance: str) -> list[Row]:
         ):
             found.setdefault(row[0], row)
     return list(found.values())[:limit]
+
+
+def hits(db: Dialect, asked_for: tuple[str, int, str], city_crs: str) -> list[dict[str, Any]]:
+    """What `search` finds for (text, limit, clearance), as plain values with a position."""
+    if not asked_for[0]:
+        return []
+    names: dict[int, str] = dict(db.run("SELECT id, name FROM dataset"))
+    return [
+        {
+            "oid": oid,
+            "object_id": object_id,
+            "dataset": names[dataset],
+            "class": CLASS_BY_CODE[code].name,
+            "name": name,
+            "position": position_of(wkb, city_crs),
+        }
+        for oid, object_id, dataset, code, name, wkb in search(db, *asked_for)
+    ]
+
+
+def position_of(wkb: bytes | None, city_crs: str) -> list[float] | None:
+    """Longitude and latitude of a point inside a geometry; None if there is none."""
+    inside = None if wkb is None else shapely.from_wkb(bytes(wkb)).representative_point()
+    if inside is None or inside.is_empty:
+        return None
+    lon, lat = geodesy.transform(
+        city_crs, geodesy.WGS84, np.array([inside.x]), np.array([inside.y])
+    )
+    return [float(lon[0]), float(lat[0])]

@@ -319,35 +319,7 @@ class Store:
 
     def search(self, text: str, limit: int = 20, clearance: str = "secret") -> list[dict[str, Any]]:
         """Objects whose identifier is, or whose name contains, `text`; best first."""
-        if not text.strip():
-            return []
-        names: dict[int, str] = dict(self._db.run("SELECT id, name FROM dataset"))
-        hits = []
-        for oid, object_id, dataset, code, name, wkb in reading.search(
-            self._db, text.strip(), limit, clearance
-        ):
-            hits.append(
-                {
-                    "oid": oid,
-                    "object_id": object_id,
-                    "dataset": names[dataset],
-                    "class": CLASS_BY_CODE[code].name,
-                    "name": name,
-                    "position": self._position(wkb),
-                }
-            )
-        return hits
-
-    def _position(self, wkb: bytes | None) -> list[float] | None:
-        if wkb is None:
-            return None
-        inside = shapely.from_wkb(bytes(wkb)).representative_point()
-        if inside.is_empty:
-            return None
-        lon, lat = geodesy.transform(
-            self.crs_name, geodesy.WGS84, np.array([inside.x]), np.array([inside.y])
-        )
-        return [float(lon[0]), float(lat[0])]
+        return reading.hits(self._db, (text.strip(), limit, clearance), self.crs_name)
 
     def load(self, delivery: Delivery) -> AbstractContextManager[OpenLoad]:
         """Open the one transaction of a load; all or nothing of it becomes visible.

@@ -49,7 +49,7 @@ def test_geometries_keep_their_numbers_when_others_have_no_area():
 
 def test_points_given_twice_and_rings_without_area_are_dropped():
     doubled = Polygon(
-        [(0, 0), (0, 0), (10, 0), (10, 0), (10, 10), (0, 10), (0, 1e-5)],
+        [(0, 0), (0, 0), (10, 0), (10, 0), (10, 10), (0, 10), (0, 1e-7)],
         [[(2, 2), (3, 3), (4, 4)]],
     )
     rings = rings_of(np.array([doubled], object))
