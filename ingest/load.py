@@ -129,8 +129,8 @@ class _Task:
 
     @property
     def several(self) -> bool:
-        """Whether more than one file makes the data set."""
-        return len(self.items) > 1
+        """Whether more than one file makes the data set, now or with what it holds already."""
+        return len(self.items) > 1 or self.manner.keep_absent
 
 
 @dataclass(frozen=True, slots=True)

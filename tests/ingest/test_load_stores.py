@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 import shapely
 from feature_files import KAIFENG, frame, geojson, square
+from rasterio.transform import from_origin
 
 from cim.errors import CimError
 from cim.model import Batch
 from cim.store import Store, create_city
-from ingest import PartlyLoadedError, Reading, load_files
+from ingest import PartlyLoadedError, Reading, ReadOptions, load_files
 from ingest import load as pipeline
 from ingest.reader import Reader
 
@@ -64,6 +66,54 @@ def test_the_same_again_changes_nothing(store: Store, tmp_path: Path) -> None:
     (report,) = load_files(store, [path])
     assert (report.new, report.changed, report.same) == (0, 0, 5)
     assert state(store) == before
+
+
+def test_what_a_delivery_no_longer_has_ends(store: Store, tmp_path: Path) -> None:
+    def pipes(count: int) -> Path:
+        ends = [shapely.Point(KAIFENG[0] + 0.001 * at, KAIFENG[1]) for at in range(count + 1)]
+        rows: list[tuple[shapely.Geometry, dict[str, str]]] = [
+            (end, {"id": f"n{at}", "node_id": f"n{at}"}) for at, end in enumerate(ends)
+        ]
+        rows += [
+            (
+                shapely.LineString(ends[at : at + 2]),
+                {"id": f"p{at}", "start_node": f"n{at}", "end_node": f"n{at + 1}"},
+            )
+            for at in range(count)
+        ]
+        return geojson(tmp_path / "pipes.geojson", rows)
+
+    options = ReadOptions(network="water")
+    load_files(store, [pipes(3)], options=options)
+    assert (len(store.select().nodes), len(store.select().edges)) == (4, 3)
+    (report,) = load_files(store, [pipes(2)], options=options)
+    assert report.ended == 2
+    assert (len(store.select().nodes), len(store.select().edges)) == (3, 2)
+    assert store.check() == []
+    store.undo(report.load or 0)
+    assert (len(store.select().nodes), len(store.select().edges)) == (4, 3)
+    assert store.check() == []
+
+
+def test_a_raster_that_a_delivery_no_longer_has_ends(store: Store, tmp_path: Path) -> None:
+    tiles = []
+    for name in ("west", "east"):
+        tiles.append(tmp_path / f"{name}.tif")
+        with rasterio.open(
+            tiles[-1], "w", driver="GTiff", count=1, width=4, height=4, dtype="float32",
+            crs="EPSG:4326", transform=from_origin(*KAIFENG, 0.001, 0.001),
+        ) as target:  # fmt: skip
+            target.write(np.arange(16, dtype="float32").reshape(1, 4, 4) + len(name))
+    load_files(store, tiles, name="dem")
+    (report,) = load_files(store, tiles[:1], name="dem", keep_absent=True)
+    assert (report.ended, len(store.coverages())) == (0, 2)
+    reports = load_files(store, [tiles[0], tiles[1]], name="dem")
+    assert [each.same for each in reports] == [1, 1]
+    second = [tiles[1], tiles[1].rename(tmp_path / "north.tif")][1]
+    reports = load_files(store, [tiles[0], second], name="dem")
+    assert [(each.same, each.new, each.ended) for each in reports] == [(1, 0, 0), (0, 1, 1)]
+    assert {each.name for each in store.coverages()} == {"dem/west", "dem/north"}
+    assert store.check() == []
 
 
 ODD = "a\u0000b\u001f\u2028\U00020bb7'\"\\%_\ufffe"
