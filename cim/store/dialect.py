@@ -74,7 +74,7 @@ class Dialect(Protocol):
     ) -> tuple[str, list[Any]]:
         """SQL condition on rows of `table` whose box meets `bounds` and whose type is in range."""
 
-    def index_boxes(self, table: str, ids: NDArray[np.int64], boxes: NDArray[np.float64]) -> None:
+    def index_boxes(self, table: str, ids: NDArray[np.int64], boxes: NDArray[Any]) -> None:
         """Put (n, 6) boxes (minx, maxx, miny, maxy, mint, maxt) into the spatial index."""
 
     def unindex_boxes(self, table: str, ids: Sequence[int]) -> None:

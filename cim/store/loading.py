@@ -7,7 +7,7 @@ new version while the old one moves to history, those missing from a full delive
 import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -22,8 +22,11 @@ from cim.store.encoding import Encoded, encoded
 from cim.store.history import close
 from cim.store.parts import EDGE_FIELDS, MESH_FIELDS, Parts
 from cim.store.present import Hashes, Ids, Present, hashed
-from cim.store.rtree import hilbert
+from cim.store.rtree import hilbert, rounded_out
 from cim.store.tables import OBJECT_FIELDS, OBJECT_INDEXES, RANKS
+
+BOXES_HELD: Final = 3_000_000
+"""Boxes kept for packing the spatial index at once; more are written as they come."""
 
 _GIVEN = tuple(
     name
@@ -65,7 +68,7 @@ class Load:
         self._oids_seen: list[NDArray[np.int64]] = []
         self._nodes_seen: set[tuple[str, str]] = set()
         self._coverages_seen: set[str] = set()
-        self._boxes: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
+        self._boxes: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
         self._tally: dict[tuple[int, int], int] = {}
 
     def put(self, batch: Batch) -> None:
@@ -190,7 +193,16 @@ class Load:
             gone = ~stays & ~np.isnan(was[:, 0])
             self._db.unindex_boxes("city_object", oids[gone].tolist())
             there &= ~stays
-        self._boxes.append((oids[there], boxes[there]))
+        self._boxes.append((oids[there], rounded_out(boxes[there])))
+        if sum(len(ids) for ids, _ in self._boxes) >= BOXES_HELD:
+            self._write_boxes()
+
+    def _write_boxes(self) -> None:
+        if self._boxes:
+            ids = np.concatenate([each[0] for each in self._boxes])
+            boxes = np.concatenate([each[1] for each in self._boxes])
+            self._boxes.clear()
+            self._db.index_boxes("city_object", ids, boxes)
 
     def _insert_parts(
         self, table: str, fields: Sequence[str], parts: Parts, numbers: NDArray[np.int64]
@@ -318,10 +330,7 @@ class Load:
         if self._bulk:
             for _, sql in OBJECT_INDEXES:
                 self._db.run(sql)
-        if self._boxes:
-            ids = np.concatenate([each[0] for each in self._boxes])
-            boxes = np.concatenate([each[1] for each in self._boxes])
-            self._db.index_boxes("city_object", ids, boxes)
+        self._write_boxes()
         for code, access, closed in self._db.run(
             "SELECT class, access, count(*) FROM city_object_history"
             " WHERE closed_by = ? GROUP BY class, access",

@@ -138,7 +138,7 @@ class PostGIS:
             values += [code for pair in types for code in pair]
         return sql, values
 
-    def index_boxes(self, table: str, ids: NDArray[np.int64], boxes: NDArray[np.float64]) -> None:
+    def index_boxes(self, table: str, ids: NDArray[np.int64], boxes: NDArray[Any]) -> None:
         """Nothing to do: GiST keeps itself."""
 
     def unindex_boxes(self, table: str, ids: Sequence[int]) -> None:

@@ -16,6 +16,9 @@ from cim.store.boxes import boxes_of
 from cim.store.dialect import Bounds, Column, Row, Same
 from cim.store.tables import INDEXES, TABLES
 
+REBUILD_LIMIT: Final = 3_000_000
+"""Boxes in an R-tree above which it is not packed again: that would take too much memory."""
+
 READING_KB: Final = 8_192
 WRITING_KB: Final = 65_536
 """Page cache of a connection: a server has one for each thread, a load only one."""
@@ -174,15 +177,17 @@ class SQLite:
             values += [maxx, minx, maxy, miny, high, low]
         return f"{key} IN ({' UNION ALL '.join([one] * len(ranges))})", values
 
-    def index_boxes(self, table: str, ids: NDArray[np.int64], boxes: NDArray[np.float64]) -> None:
+    def index_boxes(self, table: str, ids: NDArray[np.int64], boxes: NDArray[Any]) -> None:
         """Insert a few boxes; pack the whole tree again for many."""
         name = f"{table}_rtree"
         rounded = rtree.rounded_out(boxes)
         (present,) = self.run(f"SELECT count(*) FROM {name}_rowid")[0]
         try:
-            if len(ids) > 1000 and len(ids) > REBUILD_SHARE * present:
-                old = self.run(f"SELECT id, minx, maxx, miny, maxy, mint, maxt FROM {name}")
-                kept = np.array(old, np.float64).reshape(-1, 7)
+            many = len(ids) > 1000 and len(ids) > REBUILD_SHARE * present
+            if many and present <= REBUILD_LIMIT:
+                chunks = self.stream(f"SELECT id, minx, maxx, miny, maxy, mint, maxt FROM {name}")
+                old = [np.array(chunk, np.float64) for chunk in chunks]
+                kept = np.concatenate([np.empty((0, 7)), *old])
                 all_ids = np.concatenate([kept[:, 0].astype(np.int64), ids])
                 rtree.write_packed(
                     self._db, name, all_ids, np.vstack([kept[:, 1:].astype(np.float32), rounded])

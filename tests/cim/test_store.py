@@ -283,6 +283,20 @@ def test_object_without_geometry_is_versioned_too(store: Store) -> None:
     assert store.check() == []
 
 
+def test_spatial_index_is_whole_when_written_in_pieces(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cim.store.loading.BOXES_HELD", 40)
+    houses = street(150).objects
+    load(
+        store,
+        *(Batch(houses.iloc[at : at + 30].reset_index(drop=True)) for at in range(0, 150, 30)),
+    )
+    assert store.check() == []
+    bounds = (ORIGIN[0] + 50 * GAP - 1, ORIGIN[1], ORIGIN[0] + 60 * GAP - 11, ORIGIN[1] + 10)
+    assert len(store.rows(bounds, ("building",))) == 10
+
+
 def test_every_change_raises_the_version(store: Store) -> None:
     seen = [store.version()]
     for work in (
