@@ -54,6 +54,10 @@ _ZONES, _ROADS, _PLACES = _Paint(ZONES), _Paint(ROADS), _Paint(PLACES)
 _FURNITURE = _Paint(FURNITURE)
 
 
+ONLY_OF_NETWORKS = np.array(["junction"], object)
+"""Functions of points that carry a network's topology and are no places anybody looks for."""
+
+
 def draw_land_use(request: TileRequest) -> bytes:
     """Land use of one tile."""
     return _draw_shapes(request, _LAND_USE, AREAS)
@@ -121,6 +125,7 @@ def _draw_points(request: TileRequest, paint: _Paint) -> bytes:
     rows = request.owned()
     if rows is None:
         return b""
+    rows = chosen(rows, ~np.isin(rows.function, ONLY_OF_NETWORKS))
     xy = tile_units(request.middles(rows), request.address, request.store.crs)
     points = np.asarray(shapely.points(xy), object)
     function = Column.of(rows.function)
