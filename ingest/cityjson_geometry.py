@@ -117,7 +117,7 @@ class _Model:
     ) -> None:
         self.shapes, self.flat, self.surfaces = shapes, flat, surfaces
         self.slot, vertices, self.points_of = _own_points(flat.corners, flat.shape_corners)
-        self.points = pool[vertices]
+        self.points = pool.take(vertices, axis=0)  # twice as fast as an index
         for shape, begin, count in zip(
             shapes, offsets(self.points_of).tolist(), self.points_of.tolist(), strict=False
         ):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import methodcaller
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +16,8 @@ NOTHING: Final[Mapping[str, Any]] = {}
 """The part of faces about which nothing is said."""
 
 Part = Mapping[str, Any]
+
+_TYPE: Final = methodcaller("get", "type")
 
 
 @dataclass(slots=True, eq=False)
@@ -60,7 +63,8 @@ def surfaces_of(geometries: Sequence[Mapping[str, Any]], faces: NDArray[np.int64
         raw = np.array(list(chain.from_iterable(values)), np.float64)  # None becomes NaN
         number = np.where((raw >= 0) & (raw <= last), raw, last).astype(np.int64)
         face_part[said] = number
-        standing = np.array([part.get("type") in GROUND for part in chain.from_iterable(parts)])
+        kinds = map(_TYPE, chain.from_iterable(parts))
+        standing = np.array([kind in GROUND for kind in kinds])
         ground[said] = standing[number + np.repeat(np.cumsum(sizes) - sizes, faces)[said]]
     return Surfaces(parts, face_part, ground, unmatched)
 

@@ -197,7 +197,8 @@ class Normaliser:
             return []
         counts = np.array([len(mesh.vertices) for mesh in meshes])
         vertices = np.concatenate([mesh.vertices for mesh in meshes])
-        if self.source_crs != self.city_crs:
+        moved = self.source_crs != self.city_crs
+        if moved:
             x, y = geodesy.transform(self.source_crs, self.city_crs, vertices[:, 0], vertices[:, 1])
             vertices = np.column_stack([x, y, vertices[:, 2]])
         owner = np.repeat(np.arange(len(meshes)), counts)
@@ -205,9 +206,11 @@ class Normaliser:
         held[owner[~self._hold(vertices)]] = False
         ends = np.cumsum(counts).tolist()
         kept = []
-        for at, mesh in enumerate(meshes):
-            if held[at]:
+        for at, (mesh, keep) in enumerate(zip(meshes, held.tolist(), strict=True)):
+            if keep and moved:
                 kept.append(replace(mesh, vertices=vertices[ends[at] - counts[at] : ends[at]]))
+            elif keep:
+                kept.append(mesh)
             else:
                 self.mended["mesh_left_out"] += 1
                 self.examples.setdefault("mesh_left_out", f"{mesh.object_id} at LoD {mesh.lod}")

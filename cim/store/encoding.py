@@ -223,6 +223,8 @@ def _merged(row: str, more: Any) -> str | None:
         inner = more.strip()[1:-1]
     elif isinstance(more, Mapping) and more:
         known = {str(key): value for key, value in more.items() if value is not None}
+        if not row:
+            return _dumped(known) if known else None
         inner = _dumped(known)[1:-1]
     else:
         inner = ""
