@@ -257,7 +257,8 @@ def extent(vertices: Floats) -> Floats:
     """West, south, east, north of vertices; empty if there are none."""
     if not len(vertices):
         return np.empty(0)
-    return np.concatenate([vertices[:, :2].min(axis=0), vertices[:, :2].max(axis=0)])
+    x, y = vertices[:, 0], vertices[:, 1]
+    return np.array([x.min(), y.min(), x.max(), y.max()])
 
 
 def doubled_ids(data: bytes, objects: Mapping[str, Any]) -> dict[str, int]:

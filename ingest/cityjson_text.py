@@ -220,9 +220,7 @@ def _tokens(arrays: Sequence[bytes]) -> Tokens:
     place = np.flatnonzero(brackets)
     opens = opening[place]
     depth = np.cumsum(np.where(opens, 1, -1))
-    started = np.zeros(len(raw), bool)
-    started[starts] = True
-    before = np.cumsum(started, dtype=np.int32)[place].astype(np.int64)
+    before = np.searchsorted(starts, place)
     innermost = opens[:-1] & ~opens[1:]
     sizes = np.where(innermost, before[1:] - before[:-1], 0)
     first = depth[opens] == 1
