@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import numpy as np
 import orjson
 import shapely
 
@@ -12,6 +11,7 @@ from cim.errors import ConflictError, NotFoundError
 from cim.model import access_rank
 from cim.schema import ACCESS_LEVELS, CLASS_BY_CODE, STATUSES
 from cim.store.dialect import Dialect
+from cim.store.reading import position_of
 
 SHOWN_CHILDREN: Final = 200
 
@@ -111,18 +111,12 @@ def describe(db: Dialect, oid: int, clearance: str, city_crs: str) -> dict[str, 
 
 
 def _place(row: Mapping[str, Any], city_crs: str) -> dict[str, Any]:
-    if row["geometry"] is None:
+    shape = row["geometry"] and shapely.from_wkb(bytes(row["geometry"]))
+    position = position_of(shape, city_crs)
+    if position is None:
         return {"position": None, "bbox": None}
-    shape = shapely.from_wkb(bytes(row["geometry"]))
-    if shape.is_empty:
-        return {"position": None, "bbox": None}
-    inside = shape.representative_point()
-    lon, lat = geodesy.transform(
-        city_crs, geodesy.WGS84, np.array([inside.x]), np.array([inside.y])
-    )
     bbox = geodesy.bounds_between(city_crs, geodesy.WGS84, shape.bounds)
-    ground = row["ground_height"]
-    return {"position": [float(lon[0]), float(lat[0]), ground], "bbox": list(bbox)}
+    return {"position": [*position, row["ground_height"]], "bbox": list(bbox)}
 
 
 def _meshes(db: Dialect, oid: int, version: int) -> list[dict[str, Any]]:

@@ -57,7 +57,6 @@ class Load:
     def __init__(self, db: Dialect, load_id: int, dataset_id: int) -> None:
         self._db, self.id, self._dataset_id = db, load_id, dataset_id
         self.counts = LoadCounts()
-        self.coverages_changed = 0
         self._present = Present(db, dataset_id)
         self._bulk = not db.run("SELECT 1 FROM city_object LIMIT 1")
         if self._bulk:
@@ -233,11 +232,7 @@ class Load:
         fresh = [key for key, row in given.items() if current.get(key) != row]
         for key in fresh:
             if key in current:
-                self._db.run(
-                    "UPDATE network_node SET closed_by = ? WHERE dataset_id = ?"
-                    " AND network = ? AND node_id = ? AND closed_by IS NULL",
-                    [self.id, self._dataset_id, *key],
-                )
+                self._close_node(*key)
         self._db.insert(
             "network_node",
             ("dataset_id", *fields, "load_id"),
@@ -282,7 +277,6 @@ class Load:
                 )
             ],
         )
-        self.coverages_changed += 1
 
     def end_absent(self) -> None:
         """End everything of the data set that this load has not brought."""
@@ -309,11 +303,14 @@ class Load:
         )
         for network, node_id in current:
             if (network, node_id) not in self._nodes_seen:
-                self._db.run(
-                    "UPDATE network_node SET closed_by = ? WHERE dataset_id = ?"
-                    " AND network = ? AND node_id = ? AND closed_by IS NULL",
-                    [self.id, self._dataset_id, network, node_id],
-                )
+                self._close_node(network, node_id)
+
+    def _close_node(self, network: str, node_id: str) -> None:
+        self._db.run(
+            "UPDATE network_node SET closed_by = ? WHERE dataset_id = ?"
+            " AND network = ? AND node_id = ? AND closed_by IS NULL",
+            [self.id, self._dataset_id, network, node_id],
+        )
 
     def _end_absent_coverages(self) -> None:
         current = self._db.run(

@@ -312,17 +312,17 @@ def hits(db: Dialect, asked_for: tuple[str, int, str], city_crs: str) -> list[di
             "dataset": names[dataset],
             "class": CLASS_BY_CODE[code].name,
             "name": name,
-            "position": position_of(wkb, city_crs),
+            "position": position_of(wkb and shapely.from_wkb(bytes(wkb)), city_crs),
         }
         for oid, object_id, dataset, code, name, wkb in search(db, *asked_for)
     ]
 
 
-def position_of(wkb: bytes | None, city_crs: str) -> list[float] | None:
-    """Longitude and latitude of a point inside a geometry; None if there is none."""
-    inside = None if wkb is None else shapely.from_wkb(bytes(wkb)).representative_point()
-    if inside is None or inside.is_empty:
+def position_of(shape: Any | None, city_crs: str) -> list[float] | None:
+    """Longitude and latitude of a point inside a shapely geometry; None if there is none."""
+    if shape is None or shape.is_empty:
         return None
+    inside = shape.representative_point()
     lon, lat = geodesy.transform(
         city_crs, geodesy.WGS84, np.array([inside.x]), np.array([inside.y])
     )
