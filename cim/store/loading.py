@@ -43,12 +43,14 @@ class LoadCounts:
     changed: int = 0
     same: int = 0
     ended: int = 0
+    nodes: int = 0
+    """Network nodes written or ended; they are no objects, but the city changes with them."""
     rejected: list[Rejection] = field(default_factory=list)
 
     @property
     def alters(self) -> bool:
         """Whether the city is another than before."""
-        return bool(self.new or self.changed or self.ended)
+        return bool(self.new or self.changed or self.ended or self.nodes)
 
 
 class Load:
@@ -230,6 +232,7 @@ class Load:
             )
         }
         fresh = [key for key, row in given.items() if current.get(key) != row]
+        self.counts.nodes += len(fresh)
         for key in fresh:
             if key in current:
                 self._close_node(*key)
@@ -306,6 +309,7 @@ class Load:
                 self._close_node(network, node_id)
 
     def _close_node(self, network: str, node_id: str) -> None:
+        self.counts.nodes += 1
         self._db.run(
             "UPDATE network_node SET closed_by = ? WHERE dataset_id = ?"
             " AND network = ? AND node_id = ? AND closed_by IS NULL",

@@ -1,6 +1,7 @@
 """The promises of a store, kept by both databases."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -295,6 +296,19 @@ def test_spatial_index_is_whole_when_written_in_pieces(
     assert store.check() == []
     bounds = (ORIGIN[0] + 50 * GAP - 1, ORIGIN[1], ORIGIN[0] + 60 * GAP - 11, ORIGIN[1] + 10)
     assert len(store.rows(bounds, ("building",))) == 10
+
+
+def test_change_of_nodes_alone_is_kept_and_undone(store: Store) -> None:
+    pipes = water_main()
+    assert pipes.nodes is not None
+    load(store, pipes)
+    opened = load(store, replace(pipes, nodes=pipes.nodes.assign(z=-9.0)))
+    assert opened.id == 2
+    assert store.select().nodes["z"].tolist() == [-9.0] * 3
+    assert load(store, replace(pipes, nodes=pipes.nodes.assign(z=-9.0))).id is None
+    store.undo(2)
+    assert store.select().nodes["z"].tolist() == [-1.5] * 3
+    assert store.check() == []
 
 
 def test_every_change_raises_the_version(store: Store) -> None:
