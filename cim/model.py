@@ -120,6 +120,10 @@ class Finding:
     code: str
     message: str
     hint: str = ""
+    evidence: str = ""
+    """What was measured: numbers with units, or the text found."""
+    fix: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `ingest.reader.ReadOptions` that would mend it; empty if nothing there does."""
 
     def __str__(self) -> str:
         return self.message + (f" ({self.hint})" if self.hint else "")

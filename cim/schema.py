@@ -193,7 +193,18 @@ EDGE_COLUMNS: Final = (
     Column("length", "real", "m", "Length along the edge", required=True),
 )
 
-COVERAGE_KINDS: Final = ("terrain", "surface", "imagery", "land_cover", "population", "other")
+COVERAGE_KINDS: Final = (
+    "terrain",
+    "surface",
+    "imagery",
+    "land_cover",
+    "population",
+    "night_lights",
+    "index",
+    "hazard",
+    "other",
+)
+"""What a raster shows; an index is computed from bands, a hazard is a depth or a class of danger."""
 
 COVERAGE_COLUMNS: Final = (
     Column("name", "text", "", "Name of the coverage; its data set's", required=True),

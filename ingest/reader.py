@@ -31,6 +31,18 @@ class ReadOptions:
     """Network of lines and nodes, one of `schema.NETWORKS`."""
     valid_from: str = ""
     """Day from which everything in the file is true (ISO 8601)."""
+    swap_axes: bool = False
+    """Whether the file has its coordinates the other way round: north before east."""
+    length_unit: str = ""
+    """Unit of lengths and heights the file does not state or states wrongly: ``ft``, ``mm`` …"""
+    height_offset: float = 0.0
+    """Metres to add to every height above the datum."""
+    anchor: str = ""
+    """Where the local origin of a model lies: ``lon,lat,height,clockwise degrees`` (WGS 84)."""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Source field → unit of its numbers, such as ``mm``, ``ft`` or ``year``."""
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Column of the dictionary → what the source writes → what it means."""
 
 
 @dataclass(slots=True)
