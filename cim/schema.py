@@ -204,7 +204,7 @@ COVERAGE_KINDS: Final = (
     "hazard",
     "other",
 )
-"""What a raster shows; an index is computed from bands, a hazard is a depth or a class of danger."""
+"""What a raster shows; an index is made of bands, a hazard is a depth or a class of danger."""
 
 COVERAGE_COLUMNS: Final = (
     Column("name", "text", "", "Name of the coverage; its data set's", required=True),
