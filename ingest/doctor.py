@@ -1,4 +1,50 @@
-"""The file doctor: what a file is, what would become of it, and what is wrong with it."""
+"""The file doctor: what a file is, what would become of it, and what is wrong with it.
+
+The report of `examine` is plain values (JSON as it is). Its keys:
+
+``file``, ``bytes``, ``reader``, ``title``
+    The file's name and size, the reader's name and what people call the format.
+``loadable``
+    Whether nothing stands against a load: no finding is an error.
+``features``, ``looked_at``, ``complete``
+    How many objects there are (None if unknown), how many were seen, whether those are all.
+``crs``, ``crs_source``, ``encoding``, ``encoding_confidence``, ``height_datum``, ``length_unit``
+    As understood.
+``bbox``, ``bbox_wgs84``
+    West, south, east, north in the file's CRS and in degrees; None if nobody knows.
+``classes``, ``geometry_types``
+    Name → how many of those looked at.
+``layers``
+    ``name``, ``features``, ``geometry_type``, ``crs``, ``class``, ``class_reason``, ``id_field``.
+``fields``
+    ``layer``, ``name``, ``type``, ``samples`` (up to 5 texts), ``column`` of the dictionary that
+    is proposed (``""``: kept as an attribute), ``confidence`` 0 to 1, ``unit``, and ``codes``: up
+    to 50 of ``value``, ``count``, ``meaning`` (``""`` if not known), ``list`` (the code list).
+``coverages``
+    ``name``, ``kind``, ``crs``, ``bounds`` of each raster.
+``rejected``, ``rejections``
+    How many objects cannot be loaded, and the first of them: ``object``, ``code``, ``reason``,
+    ``raw``.
+``sample``
+    The first rows.
+``findings``
+    ``severity`` (error, warning, info; in that order), ``code``, ``message``, ``hint``,
+    ``evidence`` (what was measured) and ``fix`` (fields of `ReadOptions` that would mend it).
+``faults``
+    Of geometries: ``code``, ``message``, ``count`` and ``places``, up to 20 of ``object``,
+    ``lon``, ``lat`` (degrees; None where the CRS is unknown).
+``preview``
+    GeoJSON FeatureCollection of up to 500 objects, simplified, WGS 84; ``properties`` have
+    ``object_id`` and ``class``. None where the CRS is unknown.
+``fixes``
+    Every fix that a finding proposes, for buttons: ``code`` of the finding, ``title`` (what to do,
+    a few words), ``fix`` (fields of `ReadOptions`), ``sure`` (whether it may be applied unasked),
+    ``before`` and ``after`` (bbox_wgs84 without and with it, None if unknown; the same where the
+    fix moves nothing) and ``preview`` (like the report's, with the fix applied; None if it moves
+    nothing).
+``profile``
+    The mapping profile in use: its file's name, the data set's, or ``""``.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
