@@ -170,7 +170,7 @@ def by_number(store: Store, folder: Path, count: int) -> None:
 
 def drawn(store: Store, at: tuple[int, int, int]) -> bytes:
     """A vector tile past the cache."""
-    layer, variant = find_layer(store, "land_use")
+    layer, variant = find_layer(store, "land_use", "internal")
     return layer.draw(TileRequest(store, layer, TileAddress(*at), None, "secret", variant))
 
 

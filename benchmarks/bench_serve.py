@@ -90,7 +90,7 @@ def tile_paths(port: int) -> list[str]:
     )
     found = []
     for x, y in steps:
-        path = f"/tiles/{city['version']}/buildings/{ZOOM}/{x0 + x}/{y0 + y}.glb"
+        path = f"/tiles/{city['id']}/{city['version']}/buildings/{ZOOM}/{x0 + x}/{y0 + y}.glb"
         with urlopen(f"http://127.0.0.1:{port}{path}") as answer:
             if answer.status == 200:
                 found.append(path)

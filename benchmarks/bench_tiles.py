@@ -50,7 +50,7 @@ class Memory:
     def meshes(self, _: Any) -> dict[int, Any]:
         return {}
 
-    def coverages(self) -> tuple[Coverage, ...]:
+    def coverages(self, _: str) -> tuple[Coverage, ...]:
         return ()
 
 

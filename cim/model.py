@@ -98,6 +98,8 @@ class Coverage:
     """Per band: name, dtype, nodata, minimum, maximum."""
     valid_from: date | None = None
     sha256: str = ""
+    access: str = "public"
+    """One of `schema.ACCESS_LEVELS`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,6 +220,7 @@ COVERAGE_COLUMNS: Final = (
     Column("height", "int", "1", "Rows of the grid"),
     Column("bands", "json", "", "Per band: name, dtype, nodata, minimum, maximum"),
     Column("valid_from", "date", "", "Day it shows, such as the day of the satellite scene"),
+    Column("access", "text", "", "Level of access: " + ", ".join(ACCESS_LEVELS)),
 )
 
 TABLES: Final = MappingProxyType(

@@ -24,6 +24,7 @@ BROKEN_NAME = ".part"
 class TileKey:
     """Everything that a tile's content depends on."""
 
+    city: str
     version: int
     layer: str
     address: TileAddress
@@ -37,8 +38,9 @@ class TileKey:
         day = self.at.isoformat() if self.at else "now"
         z, x, y = self.address.z, self.address.x, self.address.y
         return Path(
-            str(self.version), self.layer, self.clearance, day, f"{z}/{x}/{y}.{self.suffix}"
-        )
+            self.city, str(self.version), self.layer, self.clearance, day,
+            f"{z}/{x}/{y}.{self.suffix}",
+        )  # fmt: skip
 
 
 class TileCache:
@@ -47,7 +49,7 @@ class TileCache:
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
         self.folder, self.most_bytes = folder, most_bytes
         self._bytes: int | None = None
-        self._newest = -1
+        self._newest = "", -1
         self._lock = threading.Lock()
 
     def get(self, key: TileKey) -> bytes | None:
@@ -61,7 +63,7 @@ class TileCache:
         """Keep a tile; tiles of older versions go, and the oldest ones if there are too many."""
         with self._lock:
             try:
-                self._forget_before(key.version)
+                self._forget_before(key.city, key.version)
                 self._write(self.folder / key.path, body)
                 self._trim(len(body))
             except OSError:
@@ -78,15 +80,20 @@ class TileCache:
             Path(name).unlink(missing_ok=True)
             raise
 
-    def _forget_before(self, version: int) -> None:
-        if version <= self._newest or not self.folder.is_dir():
-            self._newest = max(self._newest, version)
+    def _forget_before(self, city: str, version: int) -> None:
+        """Tiles of older versions go, and those of an earlier city at the same place."""
+        if self._newest >= (city, version) and self._newest[0] == city:
             return
-        self._newest = version
+        self._newest = city, version
+        self._bytes = None
+        if not self.folder.is_dir():
+            return
         for each in self.folder.iterdir():
+            if each.name != city:
+                shutil.rmtree(each, ignore_errors=True)
+        for each in (self.folder / city).glob("*"):
             if each.name.isdecimal() and int(each.name) < version:
                 shutil.rmtree(each, ignore_errors=True)
-        self._bytes = None
 
     def _trim(self, added: int) -> None:
         if self._bytes is not None:

@@ -56,5 +56,5 @@ def terrain_at(request: TileRequest, xy: NDArray[np.float64]) -> NDArray[np.floa
     found = np.full(len(xy), np.nan)
     if known.any():
         mercator = to_mercator(xy[known], request.store.crs)
-        found[known] = heights(request.store, request.address, mercator, request.at)
+        found[known] = heights(request, mercator)
     return found

@@ -35,10 +35,13 @@ BAND_WORDS: Mapping[str, tuple[str, ...]] = {
 """Names of the visible bands; the numbers are Sentinel-2's, Landsat 8's and Gaofen's order."""
 
 
-def imagery_days(store: "Store") -> tuple[str, ...]:
-    """The days that imagery shows (ISO 8601), the last first; ``""`` is imagery without a day."""
-    days = {_day(each) for each in store.coverages() if each.kind == "imagery"}
-    return tuple(sorted(days, reverse=True))
+def imagery_by_day(store: "Store", clearance: str) -> dict[str, list[Coverage]]:
+    """The imagery by the day it shows (ISO 8601), the last first; ``""`` is without a day."""
+    found: dict[str, list[Coverage]] = {}
+    for each in store.coverages(clearance):
+        if each.kind == "imagery":
+            found.setdefault(_day(each), []).append(each)
+    return dict(sorted(found.items(), reverse=True))
 
 
 def _day(coverage: Coverage) -> str:
@@ -48,9 +51,8 @@ def _day(coverage: Coverage) -> str:
 def draw_imagery(request: TileRequest) -> bytes:
     """The imagery of one day as WebP, transparent where there is none; ``b""`` if nowhere."""
     canvas = np.zeros((TILE_SIZE, TILE_SIZE, 4), np.uint8)
-    for coverage in request.store.coverages():
-        if coverage.kind != "imagery" or _day(coverage) != request.variant:
-            continue
+    days = imagery_by_day(request.store, request.clearance)
+    for coverage in days.get(request.variant, ()):
         if canvas[..., 3].all():
             break
         if covers(coverage, request.address.degrees):

@@ -1,6 +1,6 @@
 """The scene: which layers a city has, and the pydeck deck that shows them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, log2, radians
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from pydeck.types import String
 from cim.model import Coverage
 from cim.schema import CLASS_BY_CODE
 from layers.catalogue import LAYERS
-from layers.imagery import imagery_days
+from layers.imagery import imagery_by_day
 from layers.layer import Layer
 from layers.rasters import finest_zoom
 from layers.terrain import terrain_of
@@ -83,20 +83,20 @@ class Shown:
 
 def describe(store: "Store", *, clearance: str = "internal") -> list[dict[str, Any]]:
     """The layers of which the city has anything, in drawing order, as the HTTP API lists them."""
-    return [each.json for each in _shown(store, store.info(clearance))]
+    return [each.json for each in _shown(store, store.info(clearance), clearance)]
 
 
-def _shown(store: "Store", info: "CityInfo") -> Iterator[Shown]:
+def _shown(store: "Store", info: "CityInfo", clearance: str) -> Iterator[Shown]:
     credits = {
         str(each["dataset"]): str(each.get("attribution") or each.get("licence") or "")
-        for each in store.datasets()
+        for each in store.datasets(clearance)
     }
     everyone = "; ".join(sorted({each for each in credits.values() if each}))
     for layer in LAYERS.values():
         if layer.kind == "terrain":
-            yield from _terrain(layer, store, credits)
+            yield from _terrain(layer, terrain_of(store, None, clearance), credits)
         elif layer.kind == "imagery":
-            yield from _imagery(layer, store, credits)
+            yield from _imagery(layer, imagery_by_day(store, clearance), credits)
         else:
             count = sum(info.classes.get(CLASS_BY_CODE[code].name, 0) for code in layer.codes)
             if count:
@@ -106,8 +106,9 @@ def _shown(store: "Store", info: "CityInfo") -> Iterator[Shown]:
                 )  # fmt: skip
 
 
-def _terrain(layer: Layer, store: "Store", credits: dict[str, str]) -> Iterator[Shown]:
-    coverages = terrain_of(store, None)
+def _terrain(
+    layer: Layer, coverages: Sequence[Coverage], credits: Mapping[str, str]
+) -> Iterator[Shown]:
     if coverages:
         yield Shown(
             layer, layer.name, layer.title, layer.title_zh, layer.min_zoom,
@@ -116,14 +117,10 @@ def _terrain(layer: Layer, store: "Store", credits: dict[str, str]) -> Iterator[
         )  # fmt: skip
 
 
-def _imagery(layer: Layer, store: "Store", credits: dict[str, str]) -> Iterator[Shown]:
-    for number, day in enumerate(imagery_days(store)):
-        coverages = tuple(
-            each
-            for each in store.coverages()
-            if each.kind == "imagery"
-            and (each.valid_from.isoformat() if each.valid_from else "") == day
-        )
+def _imagery(
+    layer: Layer, days: Mapping[str, Sequence[Coverage]], credits: Mapping[str, str]
+) -> Iterator[Shown]:
+    for number, (day, coverages) in enumerate(days.items()):
         yield Shown(
             layer, imagery_name(day), f"{layer.title} {day}".strip(),
             f"{layer.title_zh} {day}".strip(), layer.min_zoom,
@@ -132,7 +129,7 @@ def _imagery(layer: Layer, store: "Store", credits: dict[str, str]) -> Iterator[
         )  # fmt: skip
 
 
-def _credit(coverages: tuple[Coverage, ...], credits: dict[str, str]) -> str:
+def _credit(coverages: Sequence[Coverage], credits: Mapping[str, str]) -> str:
     return "; ".join(sorted({credits.get(each.name, "") for each in coverages} - {""}))
 
 
@@ -145,8 +142,8 @@ def scene(
     classes (`DECK_TYPES`), deck.gl's for everything else.
     """
     info = store.info(clearance)
-    shown = list(_shown(store, info))
-    root = f"{base_url}/tiles/{info.version}/"
+    shown = list(_shown(store, info, clearance))
+    root = f"{base_url}/tiles/{store.id}/{info.version}/"
     imagery = [each for each in shown if each.layer.kind == "imagery"]
     drawn = [each for each in shown if each.layer.kind in {"glb", "mvt"}]
     return pydeck.Deck(

@@ -41,7 +41,7 @@ FAR = 40
 
 def draw_terrain(request: TileRequest) -> bytes:
     """The tile as terrain-RGB PNG; ``b""`` if the city has no terrain."""
-    grid = terrain_grid(request.store, request.address, request.at)
+    grid = terrain_grid(_coverages(request), request.address)
     return b"" if grid is None else encoded(grid)
 
 
@@ -55,18 +55,16 @@ def encoded(grid: NDArray[np.float32]) -> bytes:
     return sheet.getvalue()
 
 
-def heights(
-    store: "Store", address: TileAddress, mercator: NDArray[np.float64], at: date | None
-) -> NDArray[np.float64]:
+def heights(request: TileRequest, mercator: NDArray[np.float64]) -> NDArray[np.float64]:
     """Terrain height (n,) at points in EPSG:3857 in or around a tile; NaN without a terrain.
 
     Taken from the terrain tile that is drawn there, so that things stand on what is seen.
     """
-    coverages = terrain_of(store, at)
+    coverages, address = _coverages(request), request.address
     grid = None
     if coverages:
         address = address.ancestor(min(FINEST_ZOOM, max(map(finest_zoom, coverages))))
-        grid = terrain_grid(store, address, at)
+        grid = terrain_grid(coverages, address)
     if grid is None:
         return np.full(len(mercator), np.nan)
     west, _, _, north = address.bounds
@@ -81,9 +79,14 @@ def heights(
     return found
 
 
-def terrain_of(store: "Store", at: date | None) -> tuple[Coverage, ...]:
+def _coverages(request: TileRequest) -> tuple[Coverage, ...]:
+    return terrain_of(request.store, request.at, request.clearance)
+
+
+def terrain_of(store: "Store", at: date | None, clearance: str) -> tuple[Coverage, ...]:
     """The city's terrain coverages, the finest and of these the most recent first."""
-    found = [each for each in store.coverages() if each.kind == "terrain" and _stands(each, at)]
+    rasters = store.coverages(clearance)
+    found = [each for each in rasters if each.kind == "terrain" and _stands(each, at)]
     return tuple(sorted(found, key=lambda each: (_cell(each), -_day(each).toordinal())))
 
 
@@ -100,14 +103,13 @@ def _cell(coverage: Coverage) -> float:
 
 
 def terrain_grid(
-    store: "Store", address: TileAddress, at: date | None
+    coverages: tuple[Coverage, ...], address: TileAddress
 ) -> NDArray[np.float32] | None:
     """Heights (256, 256) in metres at the pixel centres of a tile, without gaps; None if unknown.
 
-    Where no coverage reaches, the nearest known height goes on, so that the edge of the
-    terrain is level and not a cliff.
+    The first coverage counts before the others. Where none reaches, the nearest known height
+    goes on, so that the edge of the terrain is level and not a cliff.
     """
-    coverages = terrain_of(store, at)
     if not coverages:
         return None
     return _grid(tuple(_Source(each) for each in coverages), address)

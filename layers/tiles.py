@@ -8,7 +8,7 @@ from cim.errors import InputError, NotFoundError
 from cim.schema import ACCESS_LEVELS
 from layers.cache import TileKey, cache_in
 from layers.catalogue import LAYERS
-from layers.imagery import imagery_days
+from layers.imagery import imagery_by_day
 from layers.layer import Layer, TileRequest
 from layers.mercator import TileAddress
 
@@ -45,12 +45,12 @@ def tile(  # noqa: PLR0913  the address of a tile is three numbers
     """
     if clearance not in ACCESS_LEVELS:
         raise InputError(f"no level of access {clearance!r}", hint=", ".join(ACCESS_LEVELS))
-    layer, variant = find_layer(store, layer_name)
+    layer, variant = find_layer(store, layer_name, clearance)
     address = TileAddress(z, x, y)
     if not layer.min_zoom <= z <= layer.max_zoom:
         return Tile(b"", layer.media_type)
     version = store.version()
-    key = TileKey(version, layer_name, address, layer.suffix, at, clearance)
+    key = TileKey(store.id, version, layer_name, address, layer.suffix, at, clearance)
     cache = cache_in(store.folder)
     body = cache.get(key)
     if body is None:
@@ -60,7 +60,7 @@ def tile(  # noqa: PLR0913  the address of a tile is three numbers
     return Tile(body, layer.media_type)
 
 
-def find_layer(store: "Store", name: str) -> tuple[Layer, str]:
+def find_layer(store: "Store", name: str, clearance: str) -> tuple[Layer, str]:
     """The layer called `name`, and the day if it is imagery: ``imagery-2021-05-01``.
 
     Raises
@@ -70,7 +70,7 @@ def find_layer(store: "Store", name: str) -> tuple[Layer, str]:
     """
     kind, _, variant = name.partition("-")
     layer = LAYERS[kind]
-    days = imagery_days(store) if layer.kind == "imagery" else ("",)
+    days = tuple(imagery_by_day(store, clearance)) if layer.kind == "imagery" else ("",)
     if variant not in days:
         raise NotFoundError(
             f"no layer {name!r}",

@@ -46,6 +46,7 @@ def city() -> Response:
     info = served().store.info(served().clearance)
     return answer(
         {
+            "id": served().store.id,
             "name": info.name,
             "version": info.version,
             "crs": info.crs,
@@ -117,7 +118,7 @@ def features() -> Response:
 @api.get("/datasets")
 def datasets() -> Response:
     """Every data set of the city."""
-    return answer(_public(served().store.datasets()))
+    return answer(_public(served().store.datasets(served().clearance)))
 
 
 @api.get("/loads")

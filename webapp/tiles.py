@@ -1,4 +1,7 @@
-"""Tiles: addressed by the city's version, so that a browser may keep them for ever."""
+"""Tiles: addressed by the city's identity and version, so that a browser may keep them for ever.
+
+The identity tells a city from an earlier one that was made at the same place and deleted.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +36,10 @@ PACKED = frozenset({"glb", "mvt"})
 Place = tuple[int, int, int]
 
 
-@tiles.get(PREFIX + "<version>/<layer>/<z>/<x>/<name>")
-def tile(version: str, layer: str, z: str, x: str, name: str) -> Response:
+@tiles.get(PREFIX + "<identity>/<version>/<layer>/<z>/<x>/<name>")
+def tile(
+    identity: str, version: str, layer: str, z: str, x: str, name: str
+) -> Response:
     """One tile of one layer of one version of the city."""
     y, _, suffix = name.partition(".")
     number, place = whole_number(version, "version"), _place(z, x, y)
@@ -42,7 +47,7 @@ def tile(version: str, layer: str, z: str, x: str, name: str) -> Response:
         raise NotFoundError(f"no tiles of kind {suffix[:20]!r}", hint=", ".join(MEDIA_TYPES))
     city = served()
     current = city.store.version()
-    if number != current:
+    if (identity, number) != (city.store.id, current):
         raise GoneError(current)
     made = _made(city, number, (layer, suffix), place)
     city.answers.put(_key(request.environ), made)

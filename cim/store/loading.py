@@ -14,7 +14,7 @@ import orjson
 import pandas as pd
 from numpy.typing import NDArray
 
-from cim.model import Batch, Coverage, Rejection
+from cim.model import Batch, Coverage, Rejection, access_rank
 from cim.store.boxes import boxed
 from cim.store.coverages import Shelf
 from cim.store.dialect import Column, Dialect, Same
@@ -250,11 +250,12 @@ class Load:
             return
         self._coverages_seen.add(coverage.name)
         current = self._db.run(
-            "SELECT id, sha256 FROM coverage"
+            "SELECT id, sha256, access FROM coverage"
             " WHERE dataset_id = ? AND name = ? AND closed_by IS NULL",
             [self._dataset_id, coverage.name],
         )
-        if current and current[0][1] == coverage.sha256:
+        access = access_rank(coverage.access)
+        if current and current[0][1:] == (coverage.sha256, access):
             self.counts.same += 1
             return
         if current:
@@ -265,7 +266,8 @@ class Load:
         (last,) = self._db.run("SELECT coalesce(max(id), 0) FROM coverage")[0]
         self._db.insert(
             "coverage",
-            ("id", "dataset_id", "name", "kind", "file", "sha256", "info", "valid_from", "load_id"),
+            ("id", "dataset_id", "name", "kind", "file", "sha256", "info", "valid_from", "load_id",
+             "access"),
             [
                 (
                     last + 1,
@@ -277,9 +279,10 @@ class Load:
                     _coverage_info(coverage),
                     coverage.valid_from.isoformat() if coverage.valid_from else None,
                     self.id,
+                    access,
                 )
             ],
-        )
+        )  # fmt: skip
 
     def end_absent(self) -> None:
         """End everything of the data set that this load has not brought."""

@@ -15,8 +15,8 @@ import shapely
 from cim import geodesy
 from cim.errors import StoreError
 from cim.model import CityModel, Coverage, Mesh, access_rank
-from cim.schema import CLASS_BY_CODE, CLASSES, city_class
-from cim.store import checking, describing, reading, undoing, writing
+from cim.schema import ACCESS_LEVELS, CLASS_BY_CODE, CLASSES, city_class
+from cim.store import checking, describing, migrating, reading, undoing, writing
 from cim.store.dialect import Bounds, Dialect
 from cim.store.locations import folder_of, is_url, masked
 from cim.store.postgis import PostGIS
@@ -73,7 +73,7 @@ class Store:
         self._read_meta()
 
     def _read_meta(self) -> None:
-        meta: dict[str, str] = dict(self._db.run("SELECT key, value FROM meta"))
+        meta = self._meta()
         if int(meta["format"]) > FORMAT:
             raise StoreError(
                 f"the city was written by a newer version (format {meta['format']},"
@@ -81,9 +81,16 @@ class Store:
                 where=self.location,
                 hint="upgrade this program",
             )
+        if int(meta["format"]) < FORMAT:
+            migrating.migrate(self._db)
+            meta = self._meta()
+        self.id = meta["id"]
         self.name, self.height_datum = meta["name"], meta["height_datum"]
         self.crs = geodesy.named_crs(meta["crs"])
         self.crs_name = geodesy.authority(self.crs)
+
+    def _meta(self) -> dict[str, str]:
+        return dict(self._db.run("SELECT key, value FROM meta"))
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +119,7 @@ class Store:
                 " HAVING sum(count) > 0 ORDER BY class",
                 [access_rank(clearance)],
             )
-            rasters = self.coverages()
+            rasters = self.coverages(clearance)
             return CityInfo(
                 name=self.name,
                 version=self.version(),
@@ -120,7 +127,7 @@ class Store:
                 height_datum=self.height_datum,
                 bbox=self._bbox(rasters),
                 classes={CLASS_BY_CODE[code].name: int(count) for code, count in counts},
-                datasets=len(self.datasets()),
+                datasets=len(self.datasets(clearance)),
                 coverages=len(rasters),
             )
 
@@ -139,12 +146,14 @@ class Store:
         """Box around all current objects in the city's CRS, or None if there are none."""
         return self._db.bounds()
 
-    def datasets(self) -> list[dict[str, Any]]:
-        """Data sets that have brought something which is still there."""
+    def datasets(self, clearance: str = "secret") -> list[dict[str, Any]]:
+        """Data sets that have brought something which is still there and may be seen."""
         rows = self._db.run(
             "SELECT d.id, d.name, d.info, (SELECT coalesce(sum(count), 0) FROM class_count AS c"
-            " WHERE c.dataset_id = d.id), (SELECT count(*) FROM coverage AS v"
-            " WHERE v.dataset_id = d.id AND v.closed_by IS NULL) FROM dataset AS d ORDER BY d.id"
+            " WHERE c.dataset_id = d.id AND c.access <= ?), (SELECT count(*) FROM coverage AS v"
+            " WHERE v.dataset_id = d.id AND v.closed_by IS NULL AND v.access <= ?)"
+            " FROM dataset AS d ORDER BY d.id",
+            [access_rank(clearance)] * 2,
         )
         return [
             {**orjson.loads(info), "dataset": name, "objects": int(objects), "coverages": rasters}
@@ -161,15 +170,16 @@ class Store:
         names = ("load", "dataset", "status", "file", "recorded", "by")
         return [{**dict(zip(names, row[:6], strict=True)), **orjson.loads(row[6])} for row in rows]
 
-    def coverages(self) -> tuple[Coverage, ...]:
-        """The rasters of the city."""
+    def coverages(self, clearance: str = "secret") -> tuple[Coverage, ...]:
+        """The rasters of the city, for a reader of that clearance."""
         rows = self._db.run(
-            "SELECT name, kind, file, sha256, info, valid_from FROM coverage"
-            " WHERE closed_by IS NULL ORDER BY id"
+            "SELECT name, kind, file, sha256, info, valid_from, access FROM coverage"
+            " WHERE closed_by IS NULL AND access <= ? ORDER BY id",
+            [access_rank(clearance)],
         )
         shelf = self.folder / "coverages"
         found = []
-        for name, kind, file, checksum, text, day in rows:
+        for name, kind, file, checksum, text, day, access in rows:
             info = orjson.loads(text)
             info["bounds"], info["bands"] = tuple(info["bounds"]), tuple(info["bands"])
             shown = date.fromisoformat(day) if day else None
@@ -180,6 +190,7 @@ class Store:
                     path=shelf / file,
                     sha256=checksum,
                     valid_from=shown,
+                    access=ACCESS_LEVELS[access],
                     **info,
                 )
             )
@@ -237,7 +248,7 @@ class Store:
                 objects=objects,
                 nodes=self._nodes(set(objects["dataset"])),
                 edges=self._edges(versions),
-                coverages=self.coverages(),
+                coverages=self.coverages(clearance),
                 height_datum=self.height_datum,
                 meshes=reading.meshes_of(self._db, list(versions), versions) if meshes else {},
             )

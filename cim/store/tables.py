@@ -2,8 +2,8 @@
 
 from typing import Final
 
-FORMAT: Final = 1
-"""Raised whenever an older version of this code would misread a store."""
+FORMAT: Final = 2
+"""Raised whenever an older version of this code would misread a store; see `migrating`."""
 
 OBJECT_FIELDS: Final = (
     "oid",
@@ -118,7 +118,8 @@ TABLES: Final = (
     info TEXT NOT NULL,
     valid_from TEXT,
     load_id INTEGER NOT NULL,
-    closed_by INTEGER
+    closed_by INTEGER,
+    access SMALLINT NOT NULL DEFAULT 0
 )""",
     """CREATE TABLE class_count (
     dataset_id INTEGER NOT NULL,

@@ -16,6 +16,7 @@ from cim.model import Batch, Coverage, Dataset, Rejection
 from cim.store.coverages import Shelf
 from cim.store.dialect import Dialect
 from cim.store.loading import Load, LoadCounts
+from cim.store.migrating import new_identity
 from cim.store.reading import stamped
 from cim.store.tables import FORMAT
 
@@ -190,5 +191,6 @@ def create(db: Dialect, meta: Mapping[str, str]) -> None:
         if db.has_tables():
             raise ConflictError("there is a city already")
         db.create_tables()
-        known = {"format": str(FORMAT), "version": "0", "next_oid": "1", **meta}
+        known = {"format": str(FORMAT), "id": new_identity(), "version": "0", "next_oid": "1"}
+        known |= meta
         db.insert("meta", ("key", "value"), list(known.items()))

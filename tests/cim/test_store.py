@@ -1,8 +1,10 @@
 """The promises of a store, kept by both databases."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,8 +13,10 @@ from cities import CRS, GAP, ORIGIN, cube, street, unknown_house, water_main
 from shapely import box
 
 from cim.errors import ConflictError, InputError, NotFoundError, SchemaError
-from cim.model import Batch, Dataset
+from cim.model import Batch, Coverage, Dataset
+from cim.schema import ACCESS_LEVELS
 from cim.store import Delivery, OpenLoad, Store, create_city, open_city
+from cim.store.coverages import sha256_of
 from cim.store.locations import masked
 
 
@@ -334,3 +338,79 @@ def test_every_change_raises_the_version(store: Store) -> None:
 def test_passwords_are_masked(url: str) -> None:
     assert "hush" not in masked(url)
     assert masked(url).startswith("postgresql://")
+
+
+def test_city_keeps_its_identity_and_another_one_at_the_same_place_has_another(
+    city_location: str,
+) -> None:
+    with create_city(city_location, CRS) as first:
+        load(first, street())
+        identity = first.id
+    with open_city(city_location) as again:
+        assert again.id == identity
+        if city_location.startswith("postgresql"):
+            again._db.run("DROP SCHEMA public CASCADE")
+            again._db.run("CREATE SCHEMA public")
+        else:
+            shutil.rmtree(again.folder)
+    with create_city(city_location, CRS) as second:
+        assert second.id != identity
+
+
+def test_store_of_the_first_format_opens_and_is_brought_up_to_date(
+    city_location: str, tmp_path: Path
+) -> None:
+    with create_city(city_location, CRS) as store:
+        load(store, street())
+        put_rasters(store, tmp_path, "public")
+        store._db.run("ALTER TABLE coverage DROP COLUMN access")
+        store._db.run("DELETE FROM meta WHERE key = 'id'")
+        store._db.run("UPDATE meta SET value = '1' WHERE key = 'format'")
+        version = store.version()
+    with open_city(city_location) as old:
+        identity = old.id
+        assert old.version() == version
+        assert [each.access for each in old.coverages()] == ["public"]
+        assert old.check() == []
+        put_rasters(old, tmp_path, "secret")
+    with open_city(city_location) as again:
+        assert (again.id, len(again.coverages("public"))) == (identity, 1)
+
+
+def put_rasters(store: Store, folder: Path, *levels: str) -> None:
+    """Load a raster of each level of access, named after it."""
+    for level in levels:
+        path = folder / f"{level}.tif"
+        path.write_bytes(level.encode())
+        raster = Coverage(
+            name=level, kind="imagery", path=path, crs=CRS, bounds=(114.3, 34.7, 114.4, 34.8),
+            width=1, height=1, bands=({"name": "1"},), sha256=sha256_of(path), access=level,
+        )  # fmt: skip
+        with store.load(Delivery(Dataset(level), level)) as opened:
+            opened.put_coverage(raster)
+
+
+def test_coverage_is_only_seen_with_its_level_of_access(store: Store, tmp_path: Path) -> None:
+    put_rasters(store, tmp_path, *ACCESS_LEVELS)
+    for number, level in enumerate(ACCESS_LEVELS, 1):
+        seen = list(ACCESS_LEVELS[:number])
+        assert [each.name for each in store.coverages(level)] == seen
+        assert [each["dataset"] for each in store.datasets(level)] == seen
+        assert [each.name for each in store.select(clearance=level).coverages] == seen
+        info = store.info(level)
+        assert (info.coverages, info.datasets) == (number, number)
+
+
+def test_coverage_whose_level_of_access_changes_is_changed(store: Store, tmp_path: Path) -> None:
+    put_rasters(store, tmp_path, "public")
+    (coverage,) = store.coverages()
+    for level, expected in (("secret", (1, 0)), ("secret", (0, 1))):
+        with store.load(Delivery(Dataset("public"), "again")) as opened:
+            opened.put_coverage(replace(coverage, access=level))
+        assert (opened.counts.changed, opened.counts.same) == expected
+    assert store.coverages("sensitive") == ()
+    with (
+        pytest.raises(InputError, match="no level of access"),
+        store.load(Delivery(Dataset("public"), "again")) as opened,
+    ):
+        opened.put_coverage(replace(coverage, access="open"))

@@ -9,8 +9,8 @@ from layers.cache import TileCache, TileKey, cache_in
 from layers.mercator import TileAddress
 
 
-def key(version=1, x=0, at=None, clearance="internal"):
-    return TileKey(version, "buildings", TileAddress(14, x, 0), "glb", at, clearance)
+def key(version=1, x=0, at=None, clearance="internal", city="c"):
+    return TileKey(city, version, "buildings", TileAddress(14, x, 0), "glb", at, clearance)
 
 
 def files(folder):
@@ -21,7 +21,8 @@ def test_a_tile_is_kept_for_its_version_layer_day_and_clearance(tmp_path):
     cache = TileCache(tmp_path)
     cache.put(key(), b"tile")
     assert cache.get(key()) == b"tile"
-    for other in (key(2), key(x=1), key(at=date(2001, 1, 1)), key(clearance="secret")):
+    others = (key(2), key(x=1), key(at=date(2001, 1, 1)), key(clearance="secret"), key(city="d"))
+    for other in others:
         assert cache.get(other) is None
 
 
@@ -35,6 +36,12 @@ def test_tiles_of_older_versions_go_when_a_newer_one_is_kept(tmp_path):
     cache = TileCache(tmp_path)
     cache.put(key(1), b"old")
     cache.put(key(2), b"new")
+    assert [each.read_bytes() for each in files(tmp_path)] == [b"new"]
+
+
+def test_tiles_of_an_earlier_city_at_the_same_place_go(tmp_path):
+    TileCache(tmp_path).put(key(7), b"old")
+    TileCache(tmp_path).put(key(1, city="d"), b"new")
     assert [each.read_bytes() for each in files(tmp_path)] == [b"new"]
 
 
@@ -75,7 +82,7 @@ def test_a_drawn_tile_comes_from_the_cache_until_the_city_changes(tmp_path):
     first = ask()
     kept = (
         cache_in(store.folder).folder
-        / TileKey(store.version(), "buildings", address, "glb", None, "internal").path
+        / TileKey(store.id, store.version(), "buildings", address, "glb", None, "internal").path
     )
     assert kept.read_bytes() == first
     kept.write_bytes(b"from the cache")

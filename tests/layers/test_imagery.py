@@ -9,7 +9,7 @@ from cities import ORIGIN
 from PIL import Image
 
 import layers
-from layers.imagery import imagery_days, visible_bands
+from layers.imagery import imagery_by_day, visible_bands
 
 CORNER = (ORIGIN[0] - 500, ORIGIN[1] + 500)
 DAY = date(2021, 5, 1)
@@ -86,7 +86,7 @@ def test_each_day_is_a_layer_and_tiles_of_one_day_are_one_picture(tmp_path):
         tmp_path / "o.tif", full(0, 250, 0), CORNER, 10, "imagery", valid_from=date(2001, 1, 1)
     )
     store = shown.city_of(tmp_path / "c", coverages=(west, east, old))
-    assert imagery_days(store) == ("2021-05-01", "2001-01-01")
+    assert tuple(imagery_by_day(store, "internal")) == ("2021-05-01", "2001-01-01")
     pixels = picture(store, "imagery-2021-05-01", 13)
     strong = pixels[pixels[..., 3] > 0][:, :3] > 200
     assert strong[:, 0].any()

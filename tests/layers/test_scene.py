@@ -8,6 +8,7 @@ from cities import ORIGIN, street, water_main
 from shapely import Point
 
 import layers
+from cim.errors import NotFoundError
 from cim.schema import CLASSES
 from layers.rasters import finest_zoom
 from layers.scene import CLOSER, camera
@@ -61,6 +62,27 @@ def test_counts_are_those_of_the_reader_s_clearance(tmp_path):
     assert [each["count"] for each in layers.describe(store, clearance="secret")] == [3]
 
 
+def test_rasters_are_shown_to_those_who_may_see_them(tmp_path):
+    corner = (ORIGIN[0] - 500, ORIGIN[1] + 500)
+    heights, image = np.full((50, 50), 80, np.float32), np.full((3, 50, 50), 90, np.uint8)
+    rasters = (
+        shown.raster(tmp_path / "t.tif", heights, corner, 20, "terrain", access="sensitive"),
+        shown.raster(tmp_path / "i.tif", image, corner, 20, "imagery", access="secret"),
+    )
+    store = shown.city_of(tmp_path / "c", street(1), coverages=rasters)
+    address = shown.address_at(ORIGIN, 13)
+    seen = {"internal": [], "sensitive": ["terrain"], "secret": ["terrain", "imagery"]}
+    for clearance, expected in seen.items():
+        listed = [each["id"] for each in layers.describe(store, clearance=clearance)]
+        assert [each for each in listed if each in {"terrain", "imagery"}] == expected
+        ground = layers.tile(store, "terrain", 13, address.x, address.y, clearance=clearance)
+        assert bool(ground.body) == ("terrain" in expected)
+        assert [each["attribution"] for each in layers.describe(store, clearance=clearance)][-1]
+    assert layers.tile(store, "imagery", 13, address.x, address.y, clearance="secret").body
+    with pytest.raises(NotFoundError):
+        layers.tile(store, "imagery", 13, address.x, address.y, clearance="sensitive")
+
+
 def test_every_legend_entry_has_a_colour_and_both_languages():
     for layer in layers.LAYERS.values():
         for entry in layer.legend:
@@ -80,7 +102,7 @@ def test_the_deck_addresses_tiles_of_this_version(store):
     assert {each["@@type"] for each in deck["layers"]} == {
         "CimTerrainLayer", "CimMeshTileLayer", "CimVectorLayer",
     }  # fmt: skip
-    root = f"/cim/tiles/{store.version()}/"
+    root = f"/cim/tiles/{store.id}/{store.version()}/"
     for each in deck["layers"]:
         assert each["data"].startswith(root)
     ground = deck["layers"][0]

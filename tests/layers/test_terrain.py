@@ -12,6 +12,8 @@ from PIL import Image
 from pyproj import CRS, Transformer
 
 import layers
+from layers import LAYERS
+from layers.layer import TileRequest
 from layers.mercator import TileAddress, to_mercator
 from layers.rasters import Warp, opened, read_tile
 from layers.terrain import TILE_SIZE, encoded, heights
@@ -19,6 +21,10 @@ from layers.terrain import TILE_SIZE, encoded, heights
 E0, N0 = ORIGIN
 CORNER = (E0 - 3000, N0 + 3000)
 CELL = 20.0
+
+
+def asked(store, address, clearance="internal"):
+    return TileRequest(store, LAYERS["terrain"], address, clearance=clearance)
 
 
 def slope(rows=300, columns=300):
@@ -105,7 +111,7 @@ def test_the_finer_terrain_is_on_top_of_the_coarser_one(tmp_path):
     )
     store = shown.city_of(tmp_path / "c", coverages=(coarse, fine))
     mercator = to_mercator(np.array([[E0, N0], [E0 + 900, N0]]), CRS("EPSG:4547"))
-    found = heights(store, shown.address_at(ORIGIN, 14), mercator, None)
+    found = heights(asked(store, shown.address_at(ORIGIN, 14)), mercator)
     assert found == pytest.approx([90, 10], abs=0.1)
 
 
@@ -123,7 +129,7 @@ def test_without_a_terrain_tiles_are_empty_and_heights_unknown(tmp_path):
     store = shown.city_of(tmp_path / "c", street(1))
     address = shown.address_at(ORIGIN, 13)
     assert layers.tile(store, "terrain", 13, address.x, address.y).body == b""
-    assert np.isnan(heights(store, address, np.zeros((2, 2)), None)).all()
+    assert np.isnan(heights(asked(store, address), np.zeros((2, 2)))).all()
 
 
 def test_many_threads_draw_the_same_tiles(tmp_path):

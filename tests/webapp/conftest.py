@@ -38,6 +38,12 @@ def client(app: Flask) -> Iterator[FlaskClient]:
 
 
 @pytest.fixture
+def tiles(client: FlaskClient) -> str:
+    """Where the tiles of the city are, before the version."""
+    return f"/tiles/{client.get('/api/city').get_json()['id']}"
+
+
+@pytest.fixture
 def geojson(tmp_path: Path) -> Path:
     """A file of five other houses, in WGS 84."""
     path = tmp_path / "新房.geojson"

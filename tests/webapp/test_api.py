@@ -82,11 +82,11 @@ class TestCity:
 
 
 class TestScene:
-    def test_is_a_deck_of_tiles_of_this_version(self, client: FlaskClient) -> None:
+    def test_is_a_deck_of_tiles_of_this_version(self, client: FlaskClient, tiles: str) -> None:
         found = client.get("/api/scene").get_json()
         assert {"initialViewState", "views", "layers"} <= found.keys()
         addresses = [each["data"] for each in found["layers"] if isinstance(each.get("data"), str)]
-        assert any(each.startswith("/tiles/2/buildings/") for each in addresses)
+        assert any(each.startswith(f"{tiles}/2/buildings/") for each in addresses)
 
     def test_layers_are_listed_in_both_languages(self, client: FlaskClient) -> None:
         found = {each["id"]: each for each in client.get("/api/layers").get_json()}
@@ -95,20 +95,20 @@ class TestScene:
 
 
 class TestTiles:
-    def test_are_kept_for_ever_by_version(self, client: FlaskClient) -> None:
-        found = client.get(f"/tiles/2/buildings/{place()}.glb")
+    def test_are_kept_for_ever_by_version(self, client: FlaskClient, tiles: str) -> None:
+        found = client.get(f"{tiles}/2/buildings/{place()}.glb")
         assert found.status_code == 200
         assert found.content_type == "model/gltf-binary"
         assert found.data[:4] == b"glTF"
         assert struct.unpack("<I", found.data[8:12])[0] == len(found.data)
         assert "immutable" in found.headers["Cache-Control"]
         again = client.get(
-            f"/tiles/2/buildings/{place()}.glb", headers={"If-None-Match": found.headers["ETag"]}
+            f"{tiles}/2/buildings/{place()}.glb", headers={"If-None-Match": found.headers["ETag"]}
         )
         assert again.status_code == 304
 
-    def test_are_packed_where_that_is_taken(self, client: FlaskClient) -> None:
-        path = f"/tiles/2/buildings/{place()}.glb"
+    def test_are_packed_where_that_is_taken(self, client: FlaskClient, tiles: str) -> None:
+        path = f"{tiles}/2/buildings/{place()}.glb"
         plain = client.get(path)
         packed = client.get(path, headers={"Accept-Encoding": "gzip"})
         assert "Content-Encoding" not in plain.headers
@@ -117,13 +117,13 @@ class TestTiles:
         assert gzip.decompress(packed.data) == plain.data
         assert len(packed.data) < len(plain.data)
 
-    def test_empty_ones_have_no_content(self, client: FlaskClient) -> None:
-        found = client.get(f"/tiles/2/buildings/{ZOOM}/0/0.glb")
+    def test_empty_ones_have_no_content(self, client: FlaskClient, tiles: str) -> None:
+        found = client.get(f"{tiles}/2/buildings/{ZOOM}/0/0.glb")
         assert (found.status_code, found.data) == (204, b"")
         assert "immutable" in found.headers["Cache-Control"]
 
-    def test_of_an_old_version_are_gone(self, client: FlaskClient, city: str) -> None:
-        path = f"/tiles/2/buildings/{place()}.glb"
+    def test_of_an_old_version_are_gone(self, client: FlaskClient, city: str, tiles: str) -> None:
+        path = f"{tiles}/2/buildings/{place()}.glb"
         assert client.get(path).status_code == 200
         small_city.put(city, "more", cities.street(1, prefix="x"))
         found = client.get(path)
@@ -131,11 +131,17 @@ class TestTiles:
         assert found.headers["Cache-Control"] == "no-store"
         assert client.get(path.replace("/2/", "/3/", 1)).status_code == 200
 
-    def test_of_a_version_that_will_be_are_gone_too(self, client: FlaskClient) -> None:
-        problem(client.get(f"/tiles/9/buildings/{place()}.glb"), 410)
+    def test_of_a_version_that_will_be_are_gone_too(self, client: FlaskClient, tiles: str) -> None:
+        problem(client.get(f"{tiles}/9/buildings/{place()}.glb"), 410)
+
+    def test_of_an_earlier_city_at_the_same_place_are_gone(
+        self, client: FlaskClient, tiles: str
+    ) -> None:
+        other = tiles[:-1] + ("0" if tiles[-1] != "0" else "1")
+        problem(client.get(f"{other}/2/buildings/{place()}.glb"), 410)
 
     def test_are_not_given_if_a_load_came_in_between(
-        self, client: FlaskClient, city: str, monkeypatch: pytest.MonkeyPatch
+        self, client: FlaskClient, city: str, monkeypatch: pytest.MonkeyPatch, tiles: str
     ) -> None:
         draw = layers.tile
 
@@ -144,10 +150,10 @@ class TestTiles:
             return draw(*arguments, **options)
 
         monkeypatch.setattr("layers.tile", slow)
-        problem(client.get(f"/tiles/2/buildings/{place()}.glb"), 410)
+        problem(client.get(f"{tiles}/2/buildings/{place()}.glb"), 410)
 
-    def test_show_a_day_in_the_past(self, client: FlaskClient) -> None:
-        path = f"/tiles/2/buildings/{place()}.glb"
+    def test_show_a_day_in_the_past(self, client: FlaskClient, tiles: str) -> None:
+        path = f"{tiles}/2/buildings/{place()}.glb"
         assert client.get(f"{path}?at=2015-01-01").status_code in {200, 204}
         problem(client.get(f"{path}?at=yesterday"), 400)
 
@@ -157,26 +163,32 @@ class TestTiles:
          "2/0/-1.glb", "2/0/1e1.glb", "2/0/٣.glb", f"2/0/{'9' * 40}.glb", "2/1.5/0.glb",
          "2/0/0x1.glb"],
     )  # fmt: skip
-    def test_that_cannot_be_are_bad_requests(self, client: FlaskClient, tail: str) -> None:
-        problem(client.get(f"/tiles/2/buildings/{tail}"), 400)
+    def test_that_cannot_be_are_bad_requests(
+        self, client: FlaskClient, tail: str, tiles: str
+    ) -> None:
+        problem(client.get(f"{tiles}/2/buildings/{tail}"), 400)
 
     @pytest.mark.parametrize("tail", ["16/0/0.exe", "16/0/0", "16/0/0.png"])
-    def test_of_another_kind_are_not_found(self, client: FlaskClient, tail: str) -> None:
-        found = client.get(f"/tiles/2/buildings/{tail}")
+    def test_of_another_kind_are_not_found(
+        self, client: FlaskClient, tail: str, tiles: str
+    ) -> None:
+        found = client.get(f"{tiles}/2/buildings/{tail}")
         assert found.status_code in {204, 404}
 
     def test_of_the_wrong_kind_where_there_is_something_are_not_found(
-        self, client: FlaskClient
+        self, client: FlaskClient, tiles: str
     ) -> None:
-        problem(client.get(f"/tiles/2/buildings/{place()}.png"), 404)
+        problem(client.get(f"{tiles}/2/buildings/{place()}.png"), 404)
 
-    def test_of_an_unknown_layer_are_not_found(self, client: FlaskClient) -> None:
+    def test_of_an_unknown_layer_are_not_found(self, client: FlaskClient, tiles: str) -> None:
         assert (
-            "did you mean" in problem(client.get(f"/tiles/2/bildings/{place()}.glb"), 404)["hint"]
+            "did you mean" in problem(client.get(f"{tiles}/2/bildings/{place()}.glb"), 404)["hint"]
         )
 
-    def test_of_a_version_that_is_no_number_are_bad_requests(self, client: FlaskClient) -> None:
-        problem(client.get(f"/tiles/x/buildings/{place()}.glb"), 400)
+    def test_of_a_version_that_is_no_number_are_bad_requests(
+        self, client: FlaskClient, tiles: str
+    ) -> None:
+        problem(client.get(f"{tiles}/x/buildings/{place()}.glb"), 400)
 
 
 class TestObjects:
@@ -326,14 +338,14 @@ class TestErrors:
 
 
 class TestThreads:
-    def test_each_has_a_store_of_its_own(self, app: Flask) -> None:
+    def test_each_has_a_store_of_its_own(self, app: Flask, tiles: str) -> None:
         answers: list[int] = []
 
         def ask() -> None:
             client = app.test_client()
             for _ in range(20):
                 answers.append(client.get("/api/city").status_code)
-                answers.append(client.get(f"/tiles/2/buildings/{place()}.glb").status_code)
+                answers.append(client.get(f"{tiles}/2/buildings/{place()}.glb").status_code)
 
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for each in threads:

@@ -28,19 +28,19 @@ def client(made: str) -> Iterator[FlaskClient]:
     app.extensions["cim"].forget()
 
 
-def test_every_kind_of_request_is_answered(client: FlaskClient, geojson: Path) -> None:
+def test_every_kind_of_request_is_answered(client: FlaskClient, geojson: Path, tiles: str) -> None:
     assert client.get("/api/city").get_json()["version"] == 2
     assert client.get("/api/scene").status_code == 200
     tall = client.get("/api/features", query_string={"where": "height >= 6", "class": "Building"})
     assert {each["id"] for each in tall.get_json()["features"]} == {"b1", "c0"}
     (hit,) = client.get("/api/search?q=b0").get_json()["hits"]
     assert client.get(f"/api/objects/{hit['oid']}").get_json()["object_id"] == "b0"
-    assert client.get("/tiles/2/buildings/14/0/0.glb").status_code == 204
+    assert client.get(f"{tiles}/2/buildings/14/0/0.glb").status_code == 204
     data = {"file": (io.BytesIO(geojson.read_bytes()), geojson.name)}
     loaded = client.post("/api/loads", data=data)
     assert loaded.status_code == 200, loaded.text
     load = loaded.get_json()["loads"][0]["load"]
-    assert client.get("/tiles/2/buildings/14/0/0.glb").status_code == 410
+    assert client.get(f"{tiles}/2/buildings/14/0/0.glb").status_code == 410
     assert client.post(f"/api/loads/{load}/undo").status_code == 200
     assert client.get("/api/city").get_json()["classes"]["Building"] == 3
 

@@ -82,6 +82,7 @@ def _raster(coverage: Coverage) -> dict[str, Any]:
         "bands": coverage.bands,
         "valid_from": coverage.valid_from,
         "sha256": coverage.sha256,
+        "access": coverage.access,
     }
 
 
