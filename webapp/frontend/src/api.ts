@@ -1,6 +1,8 @@
 /** The server's answers, as the HTTP contract states them. */
 
 export interface City {
+  /** Tells it from an earlier city at the same address. */
+  id: string;
   name: string;
   version: number;
   crs: string;

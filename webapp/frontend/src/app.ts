@@ -259,7 +259,8 @@ export class App {
     try {
       const city = await getCity();
       if (!this.connected) this.reconnected();
-      if (this.scene && city.version !== this.scene.city.version) {
+      const shown = this.scene?.city;
+      if (shown && (city.id !== shown.id || city.version !== shown.version)) {
         await this.open(city);
         this.status.note(t("statusbar.updated", { version: city.version }));
       }

@@ -129,7 +129,7 @@ export class Scene {
   private template(info: LayerInfo, ending: string): string {
     const props: Props = this.described.get(info.id)?.props ?? {};
     const given = [props.elevationData, props.data].find((value) => typeof value === "string" && value.includes("{z}"));
-    return (given as string | undefined) ?? `/tiles/${this.city.version}/${info.id}/{z}/{x}/{y}.${ending}`;
+    return (given as string | undefined) ?? `/tiles/${this.city.id}/${this.city.version}/${info.id}/{z}/{x}/{y}.${ending}`;
   }
 
   /** Layers back to front. */
@@ -176,7 +176,7 @@ export class Scene {
       zRange: this.zRange(),
       pickable: true,
       onTileError: look.onTileError,
-      updateTriggers: { getTileData: [this.city.version, look.attempt, this.flatHeight, painted.join()] },
+      updateTriggers: { getTileData: [this.city.id, this.city.version, look.attempt, this.flatHeight, painted.join()] },
     } as never);
   }
 
