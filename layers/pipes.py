@@ -32,8 +32,18 @@ DEPTH = 1.0
 LARGEST = 10.0
 """A diameter above this is in millimetres: no pipe is 10 m wide, nor one 10 mm."""
 
-DIAMETER_NAMES = ("diameter", "dn", "管径", "gj", "d", "inner_diameter", "outer_diameter", "width")
-DEPTH_NAMES = ("depth", "井深", "埋深", "js", "ms")
+DIAMETER_NAMES = (
+    "diameter",
+    "dn",
+    "管径",
+    "gj",
+    "d",
+    "inner_diameter",
+    "outer_diameter",
+    "width",
+    "section_width",
+)
+DEPTH_NAMES = ("depth", "depth_m", "井深", "埋深", "js", "ms")
 NETWORK_NAMES = ("network", "cjj61", "substance", "管线类型", "管类")
 FIRST_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
