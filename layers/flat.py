@@ -15,6 +15,7 @@ from layers.legends import FURNITURE, GREEN, LAND_USE, PLACES, ROADS, WATER, ZON
 from layers.mercator import EXTENT, tile_units
 from layers.mvt import Column, encode
 from layers.paths import clipped
+from layers.widths import road_widths
 
 if TYPE_CHECKING:
     from cim.store import ObjectRows
@@ -27,6 +28,9 @@ SIMPLER, SIMPLER_BELOW = 1.5, 14
 
 MAJOR_ONLY_BELOW = 12
 """Below this zoom only major and secondary roads and railways are shown."""
+
+WIDTHS_FROM = 14
+"""From this zoom on a road is as wide as its attributes say."""
 
 LINES, AREAS = 1, 2
 """Least dimension of what is shown."""
@@ -89,8 +93,9 @@ def draw_roads(request: TileRequest) -> bytes:
         kept = {ROADS.number(each) for each in ("major", "secondary", "rail")}
         shown = np.array([_ROADS.number(word) in kept for word in words], bool)
         rows, words = chosen(rows, shown), words[shown]
-    colours = _ROADS.columns(Column.of(words))
-    return _write(request, rows, _shapes(rows, request), Column.of(rows.function), colours)
+    drawn = _ROADS.columns(Column.of(words))
+    drawn["width"] = Column.of(_widths(request, rows, words))
+    return _write(request, rows, _shapes(rows, request), Column.of(rows.function), drawn)
 
 
 def draw_places(request: TileRequest) -> bytes:
@@ -101,6 +106,16 @@ def draw_places(request: TileRequest) -> bytes:
 def draw_furniture(request: TileRequest) -> bytes:
     """City furniture of one tile as points."""
     return _draw_points(request, _FURNITURE)
+
+
+def _widths(
+    request: TileRequest, rows: "ObjectRows", words: NDArray[np.object_]
+) -> NDArray[np.float64]:
+    """Metres; from far away a class's usual width does."""
+    oids = rows.oid.tolist()
+    known = request.store.attributes(oids) if request.address.z >= WIDTHS_FROM else {}
+    categories = [ROADS.categories[_ROADS.number(word)].name for word in words]
+    return road_widths([known.get(oid, {}) for oid in oids], categories)
 
 
 def _road_words(rows: "ObjectRows") -> NDArray[np.object_]:
@@ -157,7 +172,7 @@ def _write(
     rows: "ObjectRows",
     shapes: NDArray[np.object_],
     function: Column,
-    colours: Mapping[str, Column],
+    drawn: Mapping[str, Column],
 ) -> bytes:
     classes = Column.of(rows.class_code)
     names = [CLASS_BY_CODE[code].name for code in classes.values]
@@ -166,6 +181,6 @@ def _write(
         "class": Column(names, classes.code),
         "name": Column.of(rows.name),
         "function": function,
-        **colours,
+        **drawn,
     }
     return encode(request.layer.name, shapes, rows.oid, properties)

@@ -33,8 +33,8 @@ EMPTY_CAMERA = {"longitude": 0.0, "latitude": 20.0, "zoom": 1.5}
 
 FEATURE_COLOUR = "[properties.r, properties.g, properties.b]"
 
-LINE_WIDTHS = {"roads": 6, "water": 4, "zones": 2}
-"""Metres."""
+LINE_WIDTHS: Mapping[str, float | str] = {"roads": "properties.width", "water": 4, "zones": 2}
+"""Metres, or where each feature says them."""
 
 
 @dataclass(frozen=True, slots=True)

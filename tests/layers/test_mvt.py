@@ -1,3 +1,5 @@
+import json
+
 import mapbox_vector_tile
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import layers
 from layers.mercator import EXTENT
 from layers.mvt import encode, varints
 from layers.paths import clipped
+from layers.widths import stated_width
 
 E0, N0 = ORIGIN
 
@@ -167,6 +170,43 @@ def test_roads_are_lines_and_only_major_ones_show_from_afar(tmp_path):
         body = layers.tile(store, "roads", zoom, address.x, address.y).body
         counts[zoom] = len(decoded(body)["roads"]["features"])
     assert counts == {10: 1, 15: 3}
+
+
+def test_roads_are_as_wide_as_they_say_or_as_their_class_is(tmp_path):
+    said = [{"width_m": 21}, {"width": "18 m"}, {"lanes": "4"}, {"width": "40'"}, {}, {"width": 0}]
+    words = ["primary", "primary", "secondary", "residential", "primary", "residential"]
+    roads = shown.objects(
+        "Road", [LineString([(E0, N0 + i), (E0 + 300, N0 + i)]) for i in range(6)],
+        function=words, attributes=said,
+    )  # fmt: skip
+    store = shown.city_of(tmp_path / "c", roads)
+    expected = {15: [21, 18, 14, 12.2, 14, 6], 13: [14, 14, 10, 6, 14, 6]}
+    for zoom, widths in expected.items():
+        address = shown.address_at((E0 + 5, N0), zoom)
+        body = layers.tile(store, "roads", zoom, address.x, address.y).body
+        found = sorted(decoded(body)["roads"]["features"], key=lambda each: each["id"])
+        assert [each["properties"]["width"] for each in found] == widths
+    drawn = next(
+        each
+        for each in json.loads(layers.scene(store).to_json())["layers"]
+        if each["id"] == "roads"
+    )
+    assert drawn["getLineWidth"] == "@@=properties.width"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "width"),
+    [
+        ({"宽度": "12米"}, 12.0),
+        ({"Width": "7,5"}, 7.5),
+        ({"width": "narrow", "LANES": 2}, 7.0),
+        ({"width": 3000, "lanes": None}, None),
+        ({"width": True}, None),
+        ({"width": "5-6"}, None),
+    ],
+)
+def test_a_width_is_what_can_be_true(attributes, width):
+    assert stated_width(attributes) == width
 
 
 def test_places_are_points_with_names_in_one_tile_each(tmp_path):
