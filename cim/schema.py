@@ -10,7 +10,7 @@ from typing import Final
 
 from cim.errors import SchemaError
 
-UNITS: Final = frozenset({"", "1", "m", "m2", "m3", "s", "a", "deg", "Cel", "%", "mm"})
+UNITS: Final = frozenset({"", "1", "m", "m2", "m3", "m3/s", "s", "a", "deg", "Cel", "%", "mm"})
 """UCUM codes in use; text has the unit ``""``, a pure number ``"1"``."""
 
 DTYPES: Final = frozenset({"text", "int", "real", "date", "time", "json", "geometry", "bytes"})
