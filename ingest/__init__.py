@@ -3,7 +3,7 @@
 from ingest.catalogue import READERS, reader_for
 from ingest.delivery import CityPlan, Item, delivery
 from ingest.doctor import examine
-from ingest.load import load_files
+from ingest.load import load_apart, load_files
 from ingest.reader import Reader, Reading, ReadOptions
 from ingest.report import LoadReport, PartlyLoadedError, Progress, write_rejects
 
@@ -19,6 +19,7 @@ __all__ = [
     "Reading",
     "delivery",
     "examine",
+    "load_apart",
     "load_files",
     "reader_for",
     "write_rejects",

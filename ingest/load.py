@@ -1,30 +1,20 @@
-"""From files to city: find the reader, read, normalise, store — all or nothing per data set."""
+"""From files to city: every data set by itself, all or nothing of it."""
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import pandas as pd
+from cim.errors import CimError, InputError, StoreError
+from cim.store import Store, open_city
+from ingest.delivery import Item, items
+from ingest.isolation import Limits, deaf, described, never, rebuilt, run_apart
+from ingest.one_dataset import Manner, Task, load_dataset
+from ingest.reader import ReadOptions
+from ingest.report import Follow, LoadReport, partly, write_rejects
 
-from cim.errors import CimError, InputError, SourceError, StoreError
-from cim.model import Batch, Coverage, Dataset, Finding, Rejection
-from cim.store import Delivery, OpenLoad, Store
-from ingest.area import refuse_far_away, total_bounds
-from ingest.catalogue import reader_for
-from ingest.delivery import Item, dataset_name, items
-from ingest.fingerprint import file_digest, fingerprint
-from ingest.guard import ASK_DOCTOR, about, numbers_may_overflow, workplace
-from ingest.normalise import Normaliser
-from ingest.parents import Parents
-from ingest.reader import Reader, Reading, ReadOptions
-from ingest.report import Follow, LoadReport, Progress, partly, write_rejects
-
-NAMED_BY_NUMBER: Final = frozenset({"id_from_number", "id_repeats"})
-"""Findings of readers that name objects by their place in the file."""
-READ: Final = "read_by_file"
-"""Note of a load: per file, objects read, rejected before the store, rejected by the store."""
+Loader = Callable[[str, Sequence[Item], list[LoadReport]], None]
+"""Loads a data set from files; adds a report for each that was begun, also when it raises."""
 
 
 def load_files(  # noqa: PLR0913  the options of a load
@@ -35,14 +25,15 @@ def load_files(  # noqa: PLR0913  the options of a load
     options: ReadOptions | None = None,
     dry_run: bool = False,
     keep_absent: bool = False,
-    progress: Follow | None = None,
+    progress: Follow = deaf,
     rejects: Path | None = None,
 ) -> list[LoadReport]:
-    """Load files into a city, each data set in one transaction.
+    """Load files into a city, each data set in one transaction, in this very process.
 
     Files that go into the same data set are one delivery of it: together they say what is
     there. A data set that cannot be loaded leaves the others their chance. `rejects` is a CSV
-    file for what was rejected, also from data sets that were refused therefore.
+    file for what was rejected, also from data sets that were refused therefore. Readers run
+    native code: for files that nobody vouches for there is `load_apart`.
 
     Raises
     ------
@@ -54,21 +45,86 @@ def load_files(  # noqa: PLR0913  the options of a load
     StoreError
         If the store cannot be written.
     """
-    listed = items(files, name, options or ReadOptions())
-    groups: dict[str, list[Item]] = {}
-    for item in listed:
-        groups.setdefault(item.dataset, []).append(item)
-    manner = _Manner(dry_run, keep_absent, progress or _ignore)
+    manner = Manner(dry_run, keep_absent, progress)
+
+    def one(dataset: str, group: Sequence[Item], reports: list[LoadReport]) -> None:
+        load_dataset(Task(store, dataset, group, manner), reports)
+
+    return _all(items(files, name, options or ReadOptions()), one, rejects)
+
+
+def load_apart(
+    location: str,
+    listed: Sequence[Item],
+    *,
+    manner: Manner | None = None,
+    rejects: Path | None = None,
+    limits: Limits | None = None,
+    cancelled: Callable[[], bool] = never,
+) -> list[LoadReport]:
+    """Load what is listed into the city at `location`, each data set in a process of its own.
+
+    A reader that crashes, hangs or takes too much memory ends only that process: its data set
+    is as it was, the error says why, and the others are loaded. Otherwise as `load_files`.
+
+    Raises
+    ------
+    CancelledError
+        If `cancelled` says so; data sets that were loaded before stay.
+    """
+    manner = manner or Manner()
+    limits = limits or Limits()
+    open_city(location).close()  # a city that is not there is said once
+
+    def one(dataset: str, group: Sequence[Item], reports: list[LoadReport]) -> None:
+        work = LoadWork(location, dataset, tuple(group), replace(manner, follow=deaf))
+        told = run_apart(work, limits=limits, follow=manner.follow, cancelled=cancelled)
+        reports += map(LoadReport.from_dict, told["reports"])
+        if told["error"]:
+            raise rebuilt(told["error"])
+
+    return _all(listed, one, rejects)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadWork:
+    """A data set to be loaded in a process of its own."""
+
+    location: str
+    dataset: str
+    items: tuple[Item, ...]
+    manner: Manner
+
+    @property
+    def where(self) -> str:
+        """The files."""
+        return ", ".join(each.file.name for each in self.items[:5])
+
+    def __call__(self, follow: Follow) -> dict[str, Any]:
+        """Load it; reports, and the error if there was one."""
+        reports: list[LoadReport] = []
+        error = None
+        try:
+            with open_city(self.location) as store:
+                manner = replace(self.manner, follow=follow)
+                load_dataset(Task(store, self.dataset, self.items, manner), reports)
+        except (InputError, StoreError) as raised:
+            error = described(raised)
+        return {"reports": [each.as_dict() for each in reports], "error": error}
+
+
+def _all(listed: Sequence[Item], one: Loader, rejects: Path | None) -> list[LoadReport]:
+    """Load each data set by `one`."""
     if rejects is not None:
         _write(rejects, [])  # a file that cannot be written is refused before anything is loaded
     loaded: list[LoadReport] = []
     refused: list[LoadReport] = []
     failures: dict[str, CimError] = {}
     try:
-        for dataset, group in groups.items():
+        for dataset, group in _grouped(listed):
             reports: list[LoadReport] = []
             try:
-                _load_dataset(_Task(store, dataset, group, manner), reports)
+                one(dataset, group, reports)
                 loaded += reports
             except InputError as error:
                 failures[dataset] = error
@@ -81,6 +137,13 @@ def load_files(  # noqa: PLR0913  the options of a load
             _write(rejects, [*loaded, *refused])
     _refuse(failures, loaded)
     return loaded
+
+
+def _grouped(listed: Sequence[Item]) -> Iterator[tuple[str, list[Item]]]:
+    groups: dict[str, list[Item]] = {}
+    for item in listed:
+        groups.setdefault(item.dataset, []).append(item)
+    yield from groups.items()
 
 
 def _refuse(failures: Mapping[str, CimError], loaded: Sequence[LoadReport]) -> None:
@@ -105,271 +168,3 @@ def _write(path: Path, reports: Sequence[LoadReport]) -> None:
         raise InputError(
             f"cannot write what is rejected: {error.strerror}", where=str(path), hint="another file"
         ) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Manner:
-    dry_run: bool
-    keep_absent: bool
-    follow: Follow
-
-
-def _ignore(progress: Progress) -> None:  # noqa: ARG001
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """A data set on its way into a store."""
-
-    store: Store
-    dataset: str
-    items: Sequence[Item]
-    manner: _Manner
-
-    @property
-    def several(self) -> bool:
-        """Whether more than one file makes the data set, now or with what it holds already."""
-        return len(self.items) > 1 or self.manner.keep_absent
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """One file of it."""
-
-    item: Item
-    reader: Reader
-    digest: str
-    prefix: str
-    """Tells it from the other files of its data set."""
-
-    @property
-    def name(self) -> str:
-        """The file, for messages."""
-        return self.item.file.name
-
-
-def _load_dataset(task: _Task, reports: list[LoadReport]) -> None:
-    """Load it, or leave it as it was; `reports` gets one for each file that was begun."""
-    store, manner = task.store, task.manner
-    sources = list(_sources(task))
-    told = [(each.item, each.reader, each.digest) for each in sources]
-    mark = fingerprint(told, store.crs_name, manner.keep_absent)
-    if store.delivered(task.dataset) == mark:
-        reports += _unchanged(task)
-        return
-    delivery = Delivery(
-        dataset=Dataset(task.dataset),
-        file=", ".join(each.name for each in sources),
-        fingerprint=mark,
-        keep_absent=manner.keep_absent,
-        dry_run=manner.dry_run,
-    )
-    parents = Parents(several=task.several)
-    with store.load(delivery) as opened, numbers_may_overflow():
-        for source in sources:
-            reports.append(LoadReport(source.name, task.dataset, source.reader.name))
-            with about(source.item.file), workplace(store.folder) as work:
-                _load_file(task, opened, source, (work, parents, reports[-1]))
-        if not manner.keep_absent:
-            reports[-1].findings += parents.findings()
-        opened.notes |= _notes(reports)
-        manner.follow(Progress(sources[-1].name, "finishing", 0, None))
-    for report in reports:
-        report.load, report.dry_run = opened.id, manner.dry_run
-    reports[-1].ended = opened.counts.ended
-
-
-def _sources(task: _Task) -> Iterator[_Source]:
-    stems = [dataset_name(item.file) for item in task.items]
-    unique = len(set(stems)) == len(stems)
-    for item, stem in zip(task.items, stems, strict=True):
-        with about(item.file):
-            prefix = stem if unique else f"{item.file.parent.name}/{stem}"
-            yield _Source(item, reader_for(item.file), file_digest(item.file), prefix)
-
-
-def _notes(reports: Sequence[LoadReport]) -> dict[str, Any]:
-    return {
-        "read": sum(report.read for report in reports),
-        "warnings": [text for report in reports for text in report.as_dict()["warnings"]],
-    }
-
-
-def _load_file(
-    task: _Task, opened: OpenLoad, source: _Source, how: tuple[Path, Parents, LoadReport]
-) -> None:
-    work, parents, report = how
-    before = _counts(opened)
-    reading = source.reader.open(source.item.file, source.item.options, work)
-    _describe(report, reading)
-    normaliser = Normaliser(reading.crs or task.store.crs_name, task.store.crs_name)
-    try:
-        _refuse_on_error(reading, source.name)
-        read = _put_coverages(task, opened, reading, source)
-        for batch in _placed(task, reading, source):
-            read += len(batch)
-            kept = _dated(normaliser.batch(batch), source.item.options)
-            parents.note(kept.objects)
-            opened.put(kept)
-            task.manner.follow(Progress(source.name, "reading", read, reading.total))
-        _refuse_on_error(reading, source.name)
-    finally:
-        report.rejected = [*reading.rejected, *normaliser.rejected]
-        report.findings = [*reading.findings, *normaliser.findings()]
-    opened.rejected += report.rejected
-    own = len(report.rejected)
-    report.findings += _datum_finding(task.store, reading)
-    report.read = read + len(reading.rejected)
-    report.rejected += opened.counts.rejected[before[4] :]
-    opened.notes.setdefault(READ, []).append((report.read, own, len(report.rejected) - own))
-    after = _counts(opened)
-    report.new, report.changed, report.same = (
-        late - early for early, late in zip(before[:3], after[:3], strict=True)
-    )
-    _refuse_nothing(report)
-    opened.dataset = _dataset(source, reading)
-
-
-def _counts(opened: OpenLoad) -> tuple[int, int, int, int, int]:
-    counts = opened.counts
-    return (counts.new, counts.changed, counts.same, counts.ended, len(counts.rejected))
-
-
-def _refuse_on_error(reading: Reading, where: str) -> None:
-    errors = [each for each in reading.findings if each.severity == "error"]
-    if errors:
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise SourceError(errors[0].message + more, where=where, hint=errors[0].hint)
-
-
-def _refuse_nothing(report: LoadReport) -> None:
-    """No object and no error is an error."""
-    if report.new + report.changed + report.same:
-        return
-    if not report.rejected:
-        raise SourceError("it holds no objects", where=report.file, hint="is it the right file?")
-    first = report.rejected[0]
-    raise SourceError(
-        f"all {len(report.rejected)} objects were rejected; the first, {first.object}:"
-        f" {first.reason}",
-        where=report.file,
-        hint=ASK_DOCTOR,
-    )
-
-
-def _placed(task: _Task, reading: Reading, source: _Source) -> Iterator[Batch]:
-    """The batches of the file, which is known to lie where the city is."""
-    crs, city = reading.crs, task.store.crs_name
-    checked = False
-    for batch in reading.batches:
-        if not crs and ("geometry" in batch.objects or len(batch.meshes)):
-            raise SourceError(
-                "nobody knows its coordinate system",
-                where=source.name,
-                hint="say it with --crs EPSG:…",
-            )
-        bounds = None if checked else total_bounds([batch])
-        if bounds is not None:
-            refuse_far_away(bounds, crs, city, source.name)
-            checked = True
-        numbered = any(each.code in NAMED_BY_NUMBER for each in reading.findings)
-        yield _told_apart(batch, f"{source.prefix}.") if task.several and numbered else batch
-
-
-def _told_apart(batch: Batch, prefix: str) -> Batch:
-    """The same objects under names that no other file of the data set gives."""
-    objects = batch.objects.assign(object_id=prefix + batch.objects["object_id"].astype(str))
-    meshes = [replace(each, object_id=prefix + each.object_id) for each in batch.meshes]
-    nodes, edges = (
-        None if table is None else table.assign(object_id=prefix + table["object_id"].astype(str))
-        for table in (batch.nodes, batch.edges)
-    )
-    return Batch(objects, meshes, nodes, edges)
-
-
-def _put_coverages(task: _Task, opened: OpenLoad, reading: Reading, source: _Source) -> int:
-    for coverage in reading.coverages:
-        refuse_far_away(coverage.bounds, "EPSG:4326", task.store.crs_name, source.name)
-        opened.put_coverage(_named(coverage, task, source))
-    return len(reading.coverages)
-
-
-def _named(coverage: Coverage, task: _Task, source: _Source) -> Coverage:
-    """One raster takes the name of its data set; several keep their own behind it."""
-    plain = {source.item.file.stem, task.dataset, ""}
-    parts = [task.dataset, source.prefix if task.several else ""]
-    parts.append("" if coverage.name in plain else coverage.name)
-    return replace(coverage, name="/".join(each for each in parts if each))
-
-
-def _dated(batch: Batch, options: ReadOptions) -> Batch:
-    """The user's day of validity, where the source gives none of its own."""
-    if not options.valid_from:
-        return batch
-    objects = batch.objects
-    own = objects.get("valid_from", pd.Series(None, objects.index, dtype=object))
-    objects = objects.assign(valid_from=own.where(own.notna(), options.valid_from))
-    return Batch(objects, batch.meshes, batch.nodes, batch.edges)
-
-
-def _datum_finding(store: Store, reading: Reading) -> Iterator[Finding]:
-    if reading.height_datum and store.height_datum and reading.height_datum != store.height_datum:
-        yield Finding(
-            "warning",
-            "height_datum",
-            f"its heights are above {reading.height_datum}, the city's above {store.height_datum}:"
-            " they were kept as they are",
-        )
-
-
-def _describe(report: LoadReport, reading: Reading) -> None:
-    report.crs, report.crs_source = reading.crs, reading.crs_source
-    report.encoding, report.height_datum = reading.encoding, reading.height_datum
-    report.length_unit = reading.length_unit
-
-
-def _dataset(source: _Source, reading: Reading) -> Dataset:
-    item = source.item
-    given = asdict(item.options)
-    return Dataset(
-        name=item.dataset,
-        uri=item.file.resolve().as_uri(),
-        sha256=source.digest,
-        reader=source.reader.name,
-        licence=item.licence,
-        attribution=reading.attribution,
-        crs=reading.crs,
-        crs_source=reading.crs_source,
-        encoding=reading.encoding,
-        height_datum=reading.height_datum,
-        length_unit=reading.length_unit,
-        options={key: value for key, value in given.items() if value},
-    )
-
-
-def _unchanged(task: _Task) -> Iterator[LoadReport]:
-    """The files are, byte for byte, what the data set was last loaded from."""
-    store = task.store
-    entry = next(each for each in store.datasets() if each["dataset"] == task.dataset)
-    last = next(each for each in store.loads() if each["dataset"] == task.dataset)
-    rejected = iter([Rejection(**each) for each in last["rejected"]])
-    counts = last[READ]
-    own = [list(itertools.islice(rejected, count)) for _, count, _ in counts]
-    again = [list(itertools.islice(rejected, count)) for _, _, count in counts]
-    for item, (read, *refused), first, then in zip(task.items, counts, own, again, strict=True):
-        yield LoadReport(
-            file=item.file.name,
-            dataset=item.dataset,
-            reader=entry["reader"],
-            read=read,
-            same=read - sum(refused),
-            rejected=first + then,
-            crs=entry["crs"],
-            crs_source=entry["crs_source"],
-            encoding=entry["encoding"],
-            height_datum=entry["height_datum"],
-            length_unit=entry["length_unit"],
-            findings=[Finding("info", "identical", "the file is the one loaded last")],
-            dry_run=task.manner.dry_run,
-        )

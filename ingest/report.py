@@ -4,7 +4,7 @@ import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from cim.errors import CimError, InputError
 from cim.model import Finding, Rejection
@@ -52,6 +52,14 @@ class LoadReport:
         plain = asdict(self)
         plain["warnings"] = [str(each) for each in self.findings if each.severity != "info"]
         return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+        """The report that `as_dict` gave."""
+        told = {key: value for key, value in plain.items() if key != "warnings"}
+        rejected = [Rejection(**each) for each in told.pop("rejected")]
+        findings = [Finding(**each) for each in told.pop("findings")]
+        return cls(**told, rejected=rejected, findings=findings)
 
 
 class PartlyLoadedError(InputError):
