@@ -3,9 +3,12 @@
 import codecs
 import gzip
 import re
+import shutil
+import sqlite3
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, cast
 
@@ -16,11 +19,14 @@ from ingest.encoding import Encoding, canonical, dbf_encoding
 from ingest.features import Log
 from ingest.gdal_layers import Address, gdal_said
 from ingest.legible import as_utf8
+from ingest.mapinfo import legible
 from ingest.reader import ReadOptions, refuse
 
 JSON_SUFFIXES: Final = (".geojson.gz", ".json.gz", ".geojson", ".json")
 WGS84_SUFFIXES: Final = (".kml", ".kmz", ".gpx", ".geojsonl", ".geojsons")
 """Formats besides GeoJSON whose standard knows one coordinate system only."""
+
+MAPINFO_SUFFIXES: Final = (".tab", ".mif")
 
 ZIPPED_SUFFIXES: Final = (".shp", ".gpkg", ".geojson", ".fgb", ".kml", ".tab", ".mif")
 """What may be in a zip file."""
@@ -46,7 +52,7 @@ def addresses(path: Path, options: ReadOptions, work: Path, log: Log) -> list[Ad
         return [_shapefile(path, options, log)]
     if name.endswith(JSON_SUFFIXES):
         return [_geojson(path, options, work, log)]
-    return list(_listed(path, log))
+    return list(_listed(path, options, work, log))
 
 
 def _shapefile(path: Path, options: ReadOptions, log: Log) -> Address:
@@ -61,7 +67,7 @@ def _shapefile(path: Path, options: ReadOptions, log: Log) -> Address:
         log.findings += _encoding_findings(found)
     with gdal_said(path, log):
         total = int(pyogrio.read_info(path, encoding=encoding)["features"])
-    return Address(path, str(path), path.stem, "", "sidecar", encoding, total)
+    return Address(path, str(path), path.stem, "", "sidecar", encoding, total, text=encoding)
 
 
 def _encoding_findings(found: Encoding) -> Iterator[Finding]:
@@ -117,9 +123,10 @@ def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = 
     return True
 
 
-def _listed(path: Path, log: Log) -> Iterator[Address]:
+def _listed(path: Path, options: ReadOptions, work: Path, log: Log) -> Iterator[Address]:
+    location, encoding = _openable(path, options, work, log)
     with gdal_said(path, log):
-        listed = pyogrio.list_layers(path).tolist()
+        listed = pyogrio.list_layers(location).tolist()
     shapes = [str(name) for name, kind in listed if kind is not None]
     bare = ", ".join(str(name) for name, kind in listed if kind is None)
     if not shapes:
@@ -130,9 +137,44 @@ def _listed(path: Path, log: Log) -> Iterator[Address]:
     source = "format" if path.name.lower().endswith(WGS84_SUFFIXES) else "file"
     for name in shapes:
         with gdal_said(path, log):
-            total = int(pyogrio.read_info(path, layer=name)["features"])
+            info = pyogrio.read_info(location, layer=name)
+        total = int(info["features"])
         known = total if total >= 0 else None
-        yield Address(path, str(path), name, name, source, "", known, alone=len(shapes) == 1)
+        alone = len(shapes) == 1
+        yield Address(path, str(location), name, name, source, "", known, alone, encoding)
+
+
+def _openable(path: Path, options: ReadOptions, work: Path, log: Log) -> tuple[Path, str]:
+    """What GDAL opens for `path`, and how its text is encoded if that is not plain.
+
+    A copy of a GeoPackage lacks the declarations that the driver cannot open; one of a MapInfo
+    file says the truth about its text.
+    """
+    if path.suffix.lower() in MAPINFO_SUFFIXES:
+        return legible(path, options, work, log)
+    if path.suffix.lower() != ".gpkg" or not _declares_surfaces(path):
+        return path, ""
+    copy = work / path.name
+    shutil.copyfile(path, copy)
+    with closing(sqlite3.connect(copy)) as file, file:
+        file.execute(
+            "UPDATE gpkg_geometry_columns SET geometry_type_name = 'MULTIPOLYGON'"
+            " WHERE upper(geometry_type_name) IN ('POLYHEDRALSURFACE', 'TIN', 'TRIANGLE')"
+        )
+    return copy, ""
+
+
+def _declares_surfaces(path: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as file:
+            declared = file.execute("SELECT geometry_type_name FROM gpkg_geometry_columns")
+            return any(str(name).upper() in SURFACES for (name,) in declared)
+    except sqlite3.Error:
+        return False  # GDAL tells what is wrong with it
+
+
+SURFACES: Final = frozenset({"POLYHEDRALSURFACE", "TIN", "TRIANGLE"})
+"""Geometry types that the driver does not open."""
 
 
 def _unpacked(path: Path, work: Path) -> list[Path]:

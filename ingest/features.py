@@ -14,13 +14,14 @@ import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
-from cim.model import Batch, Finding, Rejection
+from cim.model import Batch, Finding, Mesh, Rejection
 from cim.schema import LODS, OBJECT_COLUMNS
 from ingest import values
 from ingest.attributes import class_named
 from ingest.classes import SHAPES, shapes
 from ingest.connections import connections
 from ingest.plan import Chunk, Plan
+from ingest.surfaces import bodies, upright
 from ingest.values import Converted
 
 _RESERVED: Final = frozenset(column.name for column in OBJECT_COLUMNS)
@@ -67,6 +68,7 @@ def shape(plan: Plan, chunk: Chunk, log: Log) -> Batch:
     geometry = _without_measures(chunk.geometry, log) if plan.measures else chunk.geometry
     ids = _object_ids(plan, chunk, log)
     columns: dict[str, Any] = {"object_id": _series(ids), "class": _classes(plan, chunk, log)}
+    geometry, meshes = _bodies(plan, geometry, columns["object_id"])
     columns["geometry"] = pd.Series(geometry, dtype=object)
     for name, target in plan.fields.items():
         source = chunk.table[name]
@@ -80,9 +82,9 @@ def shape(plan: Plan, chunk: Chunk, log: Log) -> Batch:
         if name not in plan.fields and name != plan.class_field:
             _keep_attribute(columns, name, chunk.table[name], log)
     log.kept += len(chunk)
-    objects = pd.DataFrame(columns, copy=False)
+    objects = _with_extent(pd.DataFrame(columns, copy=False), meshes)
     nodes, edges = connections(plan, chunk, objects, log.count)
-    return Batch(objects, nodes=nodes, edges=edges)
+    return Batch(objects, meshes, nodes, edges)
 
 
 def _with_geometry(plan: Plan, chunk: Chunk, log: Log) -> Chunk:
@@ -124,6 +126,33 @@ def _without_measures(geometry: NDArray[np.object_], log: Log) -> NDArray[np.obj
 
 _XY: Final = 2
 _XYZ: Final = 3
+
+
+def _bodies(
+    plan: Plan, geometry: NDArray[np.object_], ids: "pd.Series[str]"
+) -> tuple[NDArray[np.object_], list[Mesh]]:
+    """What stands in space lies flat, with its surfaces beside it."""
+    if plan.shape not in {None, "area"}:
+        return geometry, []
+    standing = upright(geometry)
+    if not standing.any():
+        return geometry, []
+    flat = geometry.copy()
+    flat[standing], meshes = bodies(geometry[standing], ids[standing])
+    return flat, meshes
+
+
+def _with_extent(objects: pd.DataFrame, meshes: list[Mesh]) -> pd.DataFrame:
+    """Heights and levels of detail that the surfaces show, where the source says none."""
+    if not meshes:
+        return objects
+    names = [each.object_id for each in meshes]
+    low, high = (np.array([f(each.vertices[:, 2]) for each in meshes]) for f in (np.min, np.max))
+    shown = {"ground_height": low, "height": high - low, "lod": [each.lod for each in meshes]}
+    for column, found in shown.items():
+        own = objects["object_id"].map(pd.Series(found, names).groupby(level=0).first())
+        objects[column] = objects[column].fillna(own) if column in objects else own
+    return objects
 
 
 def _series(column: pa.Array) -> "pd.Series[Any]":

@@ -36,10 +36,12 @@ class Address:
     crs_source: str = "file"
     """Where its CRS comes from, if it has one."""
     encoding: str = ""
-    """Of a shapefile's table; empty if the format knows."""
+    """What the driver is told of a shapefile's table; empty if it knows."""
     total: int | None = None
     alone: bool = True
     """Whether the file has no other layer, so that its name tells something."""
+    text: str = ""
+    """How its text is encoded, as far as it had to be found out."""
 
 
 _REMEDIES: Final = (

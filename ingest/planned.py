@@ -19,6 +19,7 @@ from ingest.geojson_faults import REMEDY, fault
 from ingest.plan import Chunk, LayerFacts, Plan, make_plan
 from ingest.reader import Reading, ReadOptions, refuse
 from ingest.referencing import Location, exchanged, locate, reprojected
+from ingest.surfaces import as_multipolygon
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,8 +211,13 @@ def read_shapes(column: pa.Array) -> tuple[NDArray[np.object_], dict[int, str]]:
     missing = shapely.is_missing(geometry)
     if not missing.any():
         return geometry, {}
-    broken = np.flatnonzero(missing & np.asarray(column.is_valid()))
-    return geometry, {at: _why_broken(given[at]) for at in broken.tolist()}
+    why = {}
+    for at in np.flatnonzero(missing & np.asarray(column.is_valid())).tolist():
+        surface = as_multipolygon(given[at])
+        geometry[at] = None if surface is None else shapely.from_wkb(surface, on_invalid="ignore")
+        if geometry[at] is None:
+            why[at] = _why_broken(given[at])
+    return geometry, why
 
 
 def _why_broken(shape: bytes) -> str:

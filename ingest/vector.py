@@ -25,6 +25,13 @@ OTHER_SUFFIXES: Final = (
     ".dxf",
     ".gdb",
     ".topojson",
+    ".sqlite",
+    ".dgn",
+    ".e00",
+    ".jml",
+    ".gmt",
+    ".sxf",
+    ".000",
 )
 
 
@@ -55,7 +62,7 @@ def open_vector(path: Path, options: ReadOptions, work: Path) -> Reading:
             opened.append(found)
         elif len(layers) > 1:
             log.note(Finding("warning", "layer_empty", f"layer {layer.name} is empty"))
-    return planned_reading(path, opened, options, log, layers[0].encoding if layers else "")
+    return planned_reading(path, opened, options, log, layers[0].text if layers else "")
 
 
 def _opened(layer: Address, log: Log, *, only: bool) -> OpenLayer | None:
