@@ -1,8 +1,8 @@
 """Where a source's coordinates are: its CRS as understood, checked against its coordinates."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
 
 import numpy as np
 import shapely
@@ -10,10 +10,20 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from cim.geodesy import OFFSET_SYSTEMS, authority, horizontal, named_crs, transform
+from cim.geodesy import (
+    OFFSET_SYSTEMS,
+    authority,
+    horizontal,
+    named_crs,
+    named_system,
+    transform,
+)
+from cim.geodesy.zones import OLD_DATUMS
 from cim.model import Finding
+from ingest.candidates import candidates, listed, middle, only_one, proposals
 
 Bounds = tuple[float, float, float, float]
+Severity = Literal["info", "warning", "error"]
 
 CHINA_MERCATOR: Final = (8.1e6, 1.8e6, 1.51e7, 7.2e6)
 """China in EPSG:3857: west, south, east, north."""
@@ -35,11 +45,14 @@ class Location:
     findings: tuple[Finding, ...] = field(default=())
 
 
-def locate(stated: str, source: str, given: str, boxes: NDArray[np.float64]) -> Location:
+def locate(
+    stated: str, source: str, given: str, boxes: NDArray[np.float64], *, swap: bool = False
+) -> Location:
     """The CRS of a source that states `stated`, of which the user says `given`.
 
     `boxes` are the (n, 4) bounds of some of its features, NaN where there is no geometry;
-    their coordinates can refute the CRS, or suggest one where there is none.
+    their coordinates can refute the CRS, or suggest one where there is none. With `swap` the
+    user says that x and y must change places.
 
     Raises
     ------
@@ -47,14 +60,18 @@ def locate(stated: str, source: str, given: str, boxes: NDArray[np.float64]) -> 
         If the user's CRS is unknown.
     """
     boxes = boxes[np.isfinite(boxes).all(axis=1)]
+    if swap:
+        boxes = boxes[:, [1, 0, 3, 2]]
+    told: tuple[Finding, ...] = ()
     if given:
         crs, source = named(given), "user"
     else:
         crs, problem = _understood(stated)
         if not crs:
-            return Location("", "", findings=(_missing(problem, boxes),))
+            return Location("", "", swap, _missing(problem, boxes))
+        told = _by_name(crs, stated)
     swapped, findings = _checked(crs, boxes, from_user=bool(given))
-    return Location(crs, source, swapped, findings)
+    return Location(crs, source, swapped or swap, (*told, *findings, *_old_datum(crs)))
 
 
 def named(given: str) -> str:
@@ -81,19 +98,66 @@ def _understood(stated: str) -> tuple[str, str]:
     except CRSError:
         return "", f"the file names a coordinate system nobody knows: {stated[:60]}"
     if horizontal(crs).type_name == "Engineering CRS" or "LOCAL_CS" in stated[:20]:
+        known = named_system(crs.name)
+        if known:
+            return known, ""
         return "", f"the file uses a local grid, {crs.name!r}, that is nowhere on Earth"
     return authority(crs), ""
 
 
-def _missing(problem: str, boxes: NDArray[np.float64]) -> Finding:
-    return Finding("error", "crs_missing", problem, f"set the CRS; {suggestion(boxes)}")
+def _by_name(crs: str, stated: str) -> tuple[Finding, ...]:
+    """What to say if a local grid only by its name tells what it is."""
+    if "LOCAL_CS" not in stated[:20] and "ENGCRS" not in stated[:20]:
+        return ()
+    message = f"the file defines a local grid, but names it like {crs}, which was taken"
+    return (Finding("warning", "crs_by_name", message, "set the CRS if that is wrong"),)
+
+
+def _old_datum(crs: str) -> tuple[Finding, ...]:
+    """Beijing 54 and Xian 80 cannot be brought into CGCS2000 accurately with what is public."""
+    base = horizontal(named_crs(crs)).geodetic_crs
+    code = base.to_epsg() if base is not None and not named_crs(crs).is_bound else None
+    if code is None or code not in OLD_DATUMS:
+        return ()
+    return (
+        Finding(
+            "warning",
+            "datum_accuracy",
+            f"the file is in {OLD_DATUMS[code]}: its place in CGCS2000 is known to some metres"
+            " only, at worst some tens of metres",
+            "fit a local grid to control points: cim localgrid fit POINTS.csv --parameters 7",
+            "the official transformation parameters and grids are not public",
+        ),
+    )
+
+
+def _missing(problem: str, boxes: NDArray[np.float64]) -> tuple[Finding, ...]:
+    found = candidates(boxes)
+    evidence = _middle_told(boxes) + (f"; {listed(found)}" if found else "")
+    hint = f"set the CRS; {suggestion(boxes)}"
+    first = Finding("error", "crs_missing", problem, hint, evidence, only_one(found))
+    return (first, *proposals(found))
+
+
+def _middle_told(boxes: NDArray[np.float64]) -> str:
+    if not len(boxes):
+        return "no coordinates"
+    x, y = middle(boxes)
+    return f"the middle of the features is x {x:.10g}, y {y:.10g}"
+
+
+def _contradicted(severity: Severity, message: str, boxes: NDArray[np.float64]) -> Finding:
+    found = candidates(boxes)
+    evidence = _middle_told(boxes) + (f"; {listed(found)}" if found else "")
+    fix = only_one(found)
+    return Finding(severity, "crs_contradicted", message, suggestion(boxes), evidence, fix)
 
 
 def suggestion(boxes: NDArray[np.float64]) -> str:
     """What the coordinates of (n, 4) finite bounds look like, in words."""
     if not len(boxes):
         return "there are no coordinates to tell it from"
-    x, y = (float(np.median(boxes[:, at] / 2 + boxes[:, at + 2] / 2)) for at in (0, 1))
+    x, y = middle(boxes)
     if max(abs(x), abs(y)) > 1e9:
         return "the coordinates are nowhere on Earth in any system"
     if abs(x) <= 180 and abs(y) <= 90:
@@ -145,7 +209,7 @@ def _checked(
     swapped, findings = check(crs, system, boxes)
     if from_user and findings:
         hint = "the CRS was given with the file: is it the right one?"
-        findings = tuple(Finding(f.severity, f.code, f.message, f.hint or hint) for f in findings)
+        findings = tuple(replace(each, hint=each.hint or hint) for each in findings)
     return swapped, findings
 
 
@@ -169,7 +233,7 @@ def _checked_degrees(
         return True, (Finding("warning", "axis_order", message, "check it on the map"),)
     if _share(inside) <= 0.5:
         message = f"the coordinates are not degrees, but the CRS is {system.name}"
-        return False, (Finding("error", "crs_contradicted", message, suggestion(boxes)),)
+        return False, (_contradicted("error", message, boxes), *proposals(candidates(boxes)))
     findings = list(_outside_area(crs, system, boxes[inside]))
     if not inside.all():
         count = int((~inside).sum())
@@ -184,7 +248,7 @@ def _checked_metres(
     # within 180 m of the origin of a projection there is next to nothing anywhere
     if system.is_projected and _share(_in_degrees(boxes)) > 0.9:
         message = f"the coordinates look like degrees, but {system.name} is projected"
-        return False, (Finding("error", "crs_contradicted", message, suggestion(boxes)),)
+        return False, (_contradicted("error", message, boxes), *proposals(candidates(boxes)))
     return False, _outside_area(crs, system, boxes)
 
 
@@ -196,9 +260,14 @@ def _outside_area(crs: str, system: CRS, boxes: NDArray[np.float64]) -> tuple[Fi
     place = system.area_of_use.name.rstrip(".") if system.area_of_use else ""
     if _near(area, boxes[:, [1, 0, 3, 2]], margin=0.0).any():
         message = f"with x and y exchanged the features would be where {system.name} is used"
-        return (Finding("error", "axis_order", message, f"its area: {place}"),)
+        return (_turned(message, f"its area: {place}", boxes),)
     message = f"no feature is near the area where {system.name} is used: {place}"
-    return (Finding("warning", "crs_contradicted", message, suggestion(boxes)),)
+    return (_contradicted("warning", message, boxes),)
+
+
+def _turned(message: str, hint: str, boxes: NDArray[np.float64]) -> Finding:
+    evidence, fix = _middle_told(boxes), {"swap_axes": True}
+    return Finding("error", "axis_order", message, hint, evidence, fix)
 
 
 def _area_of_use(crs: str, system: CRS) -> Bounds | None:
