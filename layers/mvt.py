@@ -1,4 +1,4 @@
-"""Writes Mapbox Vector Tiles (version 2.1) with numpy, any number of features at once.
+"""Writes Mapbox Vector Tiles (version 2.1), any number of features at once.
 
 Specification: https://github.com/mapbox/vector-tile-spec/tree/master/2.1
 """
@@ -15,12 +15,9 @@ import shapely
 from numpy.typing import NDArray
 
 from layers.mercator import EXTENT
+from layers.mvt_features import LINE, POINT, POLYGON, features, numbers
 from layers.paths import Objects, Paths, dots, lines, rings
 from layers.polygons import Numbers, parts_of
-
-POINT, LINE, POLYGON = 1, 2, 3
-MOVE_TO, LINE_TO, CLOSE_PATH = 1, 2, 15
-"""The third one with its count, which is always one."""
 
 SHAPES = np.array((POINT, LINE, LINE, POLYGON))
 """By shapely's number of a geometry type."""
@@ -28,13 +25,6 @@ SHAPES = np.array((POINT, LINE, LINE, POLYGON))
 TRACED: Mapping[int, Callable[[Objects, Numbers], Paths]] = MappingProxyType(
     {POINT: dots, LINE: lines, POLYGON: rings}
 )
-
-OPEN = 0
-"""In the place of a length that is not known yet."""
-
-ONE_MORE = np.array([[0], [1]])
-
-Integers = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,14 +45,6 @@ class Column:
         return cls(np.array(found, np.int64) if values.dtype.kind in "iu" else found, code)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Stream:
-    """Integers, and how many bytes each of them takes as a varint."""
-
-    value: Integers
-    width: Numbers
-
-
 def encode(
     name: str,
     geometries: Objects,
@@ -77,19 +59,22 @@ def encode(
     columns = [
         each if isinstance(each, Column) else Column.of(each) for each in properties.values()
     ]
-    heads = _heads(ids, columns)
-    streams = [
-        _features(shape, paths, heads) for shape, paths in _traced(geometries) if len(paths.feature)
+    codes = _codes(len(ids), columns)
+    drawn = [
+        features(shape, paths, ids, codes)
+        for shape, paths in _traced(geometries)
+        if len(paths.feature)
     ]
-    if not streams:
+    if not drawn:
         return b""
-    layer = [_message(1, name.encode()), *(_message(3, key.encode()) for key in properties)]
-    for each in columns:
+    layer = [_message(1, name.encode()), *drawn]
+    layer += (_message(3, key.encode()) for key in properties)
+    for each in sorted(columns, key=_is_array):
         if isinstance(each.values, np.ndarray):
-            streams.append(_numbers(each.values))
+            layer.append(numbers(each.values))
         else:
             layer += map(_value, each.values)
-    layer += [_written(streams), b"\x28", _varint(EXTENT), b"\x78\x02"]
+    layer += [b"\x28", _varint(EXTENT), b"\x78\x02"]
     return _message(3, b"".join(layer))
 
 
@@ -109,141 +94,23 @@ def _traced(geometries: Objects) -> list[tuple[int, Paths]]:
     return found
 
 
-def _heads(ids: Numbers, columns: Sequence[Column]) -> Numbers:
-    """What comes before the commands of each feature; −1 is left out.
+def _codes(count: int, columns: Sequence[Column]) -> Numbers:
+    """Which value each of `count` features has of each column, as (count, k); −1 is none.
 
     Values are numbered as they are written: those of arrays follow all the others.
     """
-    heads = np.empty((len(ids), 10 + 2 * len(columns)), np.int64)
-    heads[:, :6] = 0x12, OPEN, 0x08, 0, 0x12, OPEN
-    heads[:, -4:] = 0x18, 0, 0x22, OPEN
-    heads[:, 3] = ids
-    if columns:
-        lengths = [len(each.values) for each in columns]
-        order = sorted(range(len(columns)), key=lambda place: _is_array(columns[place]))
-        first = np.empty(len(columns), np.int64)
-        first[order] = np.cumsum([0, *(lengths[place] for place in order[:-1])])
-        code = np.array([each.code for each in columns])
-        heads[:, 6:-4:2] = np.arange(len(columns))
-        heads[:, 7:-4:2] = (code + first[:, None]).T
-        key, place = (code < 0).nonzero()
-        heads[place, 2 * key + 6] = heads[place, 2 * key + 7] = -1
-    return heads
+    codes = np.empty((count, len(columns)), np.int64)
+    first = 0
+    for place in sorted(range(len(columns)), key=lambda each: _is_array(columns[each])):
+        codes[:, place] = columns[place].code
+        if first:
+            codes[codes[:, place] >= 0, place] += first
+        first += len(columns[place].values)
+    return codes
 
 
 def _is_array(column: Column) -> bool:
     return isinstance(column.values, np.ndarray)
-
-
-def _features(shape: int, paths: Paths, heads: Numbers) -> _Stream:
-    """The messages of all features.
-
-    Every key, length and number in them is a varint, so they are laid out as integers with the
-    lengths left open, measured, and then the lengths are filled in.
-    """
-    length = 2 * paths.size + (1 + int(shape != POINT) + int(shape == POLYGON))
-    first = np.ones(len(length), bool)
-    np.not_equal(paths.feature[1:], paths.feature[:-1], out=first[1:])
-    (fresh,) = first.nonzero()
-    head = heads[paths.feature[fresh]]
-    head[:, -3] = shape
-    present = head >= 0
-    many = present.sum(axis=1)
-    commands = length if len(fresh) == len(length) else np.add.reduceat(length, fresh)
-    end = (many + commands).cumsum()
-    drawn = end - commands
-    begin = drawn - many
-    stream = np.empty(int(end[-1]), np.uint64)
-    at = (begin - many.cumsum() + many).repeat(many)
-    at += np.arange(len(at))
-    stream[at] = head[present]
-    places = drawn
-    if len(fresh) < len(length):
-        offset = length.cumsum() - length
-        places = offset + (drawn - offset[fresh]).repeat(np.diff(fresh, append=len(length)))
-    _draw(stream, shape, paths, places, fresh)
-    return _measured(stream, begin, drawn, end)
-
-
-def _draw(stream: Integers, shape: int, paths: Paths, begin: Numbers, fresh: Numbers) -> None:
-    """Write the commands of each path from its place on; features begin at the fresh ones."""
-    size = paths.size
-    start = size.cumsum() - size
-    line = int(shape != POINT)
-    place = (begin + (1 + line) - 2 * start).repeat(size)
-    place += np.arange(0, 2 * len(place), 2)
-    place[start] -= line
-    first = start[fresh]
-    delta = paths.xy.copy()
-    delta[:, 1:] -= paths.xy[:, :-1]
-    delta[:, first] = paths.xy[:, first]
-    stream[place + ONE_MORE] = _folded(delta)
-    if not line:
-        stream[begin] = MOVE_TO | size << 3
-        return
-    stream[begin] = MOVE_TO | 1 << 3
-    stream[begin + 3] = LINE_TO | (size - 1) << 3
-    if shape == POLYGON:
-        stream[begin + 2 * size + 2] = CLOSE_PATH
-
-
-def _measured(stream: Integers, begin: Numbers, drawn: Numbers, end: Numbers) -> _Stream:
-    """The features with the lengths of their tags, commands and of themselves."""
-    width = _widths(stream)
-    place = width.cumsum()
-    inner = np.concatenate((place[drawn - 5] - place[begin + 5], place[end - 1] - place[drawn - 1]))
-    own = _widths(inner)
-    at = np.concatenate((begin + 5, drawn - 1))
-    stream[at], width[at] = inner, own
-    total = place[end - 1] - place[begin + 1] + own[: len(end)] + own[len(end) :] - 2
-    stream[begin + 1], width[begin + 1] = total, _widths(total)
-    return _Stream(stream, width)
-
-
-def _numbers(values: Numbers) -> _Stream:
-    """The messages of whole numbers as values."""
-    stream = np.empty((len(values), 4), np.uint64)
-    width = np.ones((len(values), 4), np.int64)
-    stream[:, 3] = _folded(values)
-    width[:, 3] = _widths(stream[:, 3])
-    stream[:, 0], stream[:, 1], stream[:, 2] = 0x22, width[:, 3] + 1, 0x30
-    return _Stream(stream.ravel(), width.ravel())
-
-
-def _folded(values: Numbers) -> Numbers:
-    """Whole numbers with the sign as the last bit."""
-    found: Numbers = (values << 1) ^ (values >> 63)
-    return found
-
-
-def _widths(values: NDArray[Any]) -> Numbers:
-    """Bytes that each value takes as a varint."""
-    width = np.ones(len(values), np.int64)
-    top, limit = int(values[values.argmax()]) if len(values) else 0, 128
-    while top >= limit:
-        width += values >= limit
-        limit <<= 7
-    return width
-
-
-def varints(values: NDArray[np.unsignedinteger[Any]]) -> bytes:
-    """Values as protobuf varints."""
-    return _written([_Stream(values.astype(np.uint64), _widths(values))])
-
-
-def _written(streams: Sequence[_Stream]) -> bytes:
-    rest = np.concatenate([each.value for each in streams])
-    width = np.concatenate([each.width for each in streams])
-    at = width.cumsum()
-    sheet = np.empty(int(at[-1]) if len(at) else 0, np.uint8)
-    at -= width
-    while len(rest):
-        byte = rest.astype(np.uint8)
-        more = (rest > 127).nonzero()[0]
-        byte[more] |= 128
-        sheet[at] = byte
-        at, rest = at[more] + 1, rest[more] >> 7
-    return sheet.tobytes()
 
 
 SMALL_VARINTS = tuple(bytes((value,)) for value in range(128))

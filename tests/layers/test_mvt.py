@@ -13,7 +13,8 @@ from shapely.geometry import shape
 
 import layers
 from layers.mercator import EXTENT
-from layers.mvt import encode, varints
+from layers.mvt import encode
+from layers.mvt_features import varints
 from layers.paths import clipped
 from layers.widths import stated_width
 
