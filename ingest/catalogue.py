@@ -8,6 +8,7 @@ from typing import Final
 from cim.declare import Catalogue
 from cim.errors import SourceError
 from ingest.cityjson import CITYJSON, CITYJSONSEQ
+from ingest.epanet import EPANET
 from ingest.ifc import IFC
 from ingest.osm import OSM
 from ingest.raster import RASTER
@@ -16,7 +17,7 @@ from ingest.table import CSV
 from ingest.vector import GEOPARQUET, VECTOR
 
 READERS: Final[Catalogue[Reader]] = Catalogue(
-    "reader", (IFC, CITYJSON, CITYJSONSEQ, OSM, RASTER, GEOPARQUET, CSV, VECTOR)
+    "reader", (IFC, CITYJSON, CITYJSONSEQ, OSM, RASTER, GEOPARQUET, EPANET, CSV, VECTOR)
 )
 """In the order in which they are asked: the general ones last."""
 

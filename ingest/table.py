@@ -38,7 +38,7 @@ def open_csv(path: Path, options: ReadOptions, work: Path) -> Reading:  # noqa: 
 
     """
     log = Log()
-    encoding = _encoding(path, options, log)
+    encoding = stated_encoding(path, options, log)
     names, delimiter = _header(path, encoding)
     place = find_place(path, names, options, log)
     stream = _Rows(path, encoding, (names, delimiter), place, log)
@@ -56,7 +56,14 @@ def open_csv(path: Path, options: ReadOptions, work: Path) -> Reading:  # noqa: 
     return planned_reading(path, layers, options, log, encoding)
 
 
-def _encoding(path: Path, options: ReadOptions, log: Log) -> str:
+def stated_encoding(path: Path, options: ReadOptions, log: Log) -> str:
+    """The encoding of a text file, as the user says or by its bytes; a guess is noted.
+
+    Raises
+    ------
+    SourceError
+        If the user names one that does not exist.
+    """
     if options.encoding:
         name = canonical(options.encoding)
         if not name:
