@@ -13,11 +13,12 @@ from ingest.ifc import IFC
 from ingest.osm import OSM
 from ingest.raster import RASTER
 from ingest.reader import Reader, refuse
+from ingest.swmm import SWMM
 from ingest.table import CSV
 from ingest.vector import GEOPARQUET, VECTOR
 
 READERS: Final[Catalogue[Reader]] = Catalogue(
-    "reader", (IFC, CITYJSON, CITYJSONSEQ, OSM, RASTER, GEOPARQUET, EPANET, CSV, VECTOR)
+    "reader", (IFC, CITYJSON, CITYJSONSEQ, OSM, RASTER, GEOPARQUET, EPANET, SWMM, CSV, VECTOR)
 )
 """In the order in which they are asked: the general ones last."""
 

@@ -13,62 +13,17 @@ from ingest.features import Log
 from ingest.inp import FOOT, Document, Row
 from ingest.inp_place import Drawing
 
-SECTIONS: Final = frozenset(
-    [
-        "TITLE",
-        "JUNCTIONS",
-        "RESERVOIRS",
-        "TANKS",
-        "PIPES",
-        "PUMPS",
-        "VALVES",
-        "CONTROLS",
-        "RULES",
-        "DEMANDS",
-        "SOURCES",
-        "EMITTERS",
-        "PATTERNS",
-        "CURVES",
-        "QUALITY",
-        "STATUS",
-        "ROUGHNESS",
-        "ENERGY",
-        "REACTIONS",
-        "MIXING",
-        "REPORT",
-        "TIMES",
-        "OPTIONS",
-        "COORDINATES",
-        "VERTICES",
-        "LABELS",
-        "BACKDROP",
-        "TAGS",
-        "LEAKAGE",
-        "END",
-    ]
-)
+_SECTIONS: Final = """
+    TITLE JUNCTIONS RESERVOIRS TANKS PIPES PUMPS VALVES CONTROLS RULES DEMANDS SOURCES
+    EMITTERS PATTERNS CURVES QUALITY STATUS ROUGHNESS ENERGY REACTIONS MIXING REPORT TIMES
+    OPTIONS COORDINATES VERTICES LABELS BACKDROP TAGS LEAKAGE END"""
+SECTIONS: Final = frozenset(_SECTIONS.split())
 """All sections of EPANET 2.0 to 2.3."""
 
-TOLD: Final = frozenset(
-    [
-        "TITLE",
-        "JUNCTIONS",
-        "RESERVOIRS",
-        "TANKS",
-        "PIPES",
-        "PUMPS",
-        "VALVES",
-        "DEMANDS",
-        "EMITTERS",
-        "STATUS",
-        "COORDINATES",
-        "VERTICES",
-        "TAGS",
-        "LABELS",
-        "BACKDROP",
-        "END",
-    ]
-)
+_TOLD: Final = """
+    TITLE JUNCTIONS RESERVOIRS TANKS PIPES PUMPS VALVES DEMANDS EMITTERS STATUS COORDINATES
+    VERTICES TAGS LABELS BACKDROP END"""
+TOLD: Final = frozenset(_TOLD.split())
 """Sections that objects tell, or that only say how the model looks on a screen."""
 
 FLOWS: Final[Mapping[str, float]] = MappingProxyType(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyproj import Geod
 
 from cim.errors import ParamError
-from cim.geodesy import horizontal, named_crs
+from cim.geodesy import OFFSET_SYSTEMS, horizontal, named_crs
 from cim.model import Finding
 from ingest.reader import ReadOptions
 from ingest.referencing import locate
@@ -39,8 +39,6 @@ class Drawing:
     """(k,) links as drawn, in the same coordinates."""
     lengths: NDArray[np.float64]
     """(k,) lengths in metres as stated; NaN where none is."""
-    unit: str = ""
-    """Unit of the map as stated, one of `UNITS`; empty if it is not."""
     named: str = ""
     """A CRS that the title mentions."""
 
@@ -73,7 +71,7 @@ def site_of(drawing: Drawing, options: ReadOptions) -> Site:
         return Site(findings=(_crs_missing(drawing, metres, share),))
     boxes = np.column_stack([drawing.nodes, drawing.nodes])
     place = locate("", "", options.crs, boxes)
-    system = horizontal(named_crs(place.crs)) if "-0" not in place.crs else None
+    system = horizontal(named_crs(place.crs)) if place.crs not in OFFSET_SYSTEMS else None
     own = 1.0
     if system is not None and not system.is_geographic:
         own = float(system.axis_info[0].unit_conversion_factor)
