@@ -23,7 +23,7 @@ from cim.errors import BusyError, CimError, InputError, SchemaError, SourceError
 from cim.model import Batch, Dataset, Finding, Rejection
 from cim.store import Delivery, Store, create_city
 from ingest import LoadReport, PartlyLoadedError, Progress, Reading, ReadOptions, load_files
-from ingest import load as pipeline
+from ingest import one_dataset as pipeline
 from ingest.reader import Reader
 
 CITY = "EPSG:4547"

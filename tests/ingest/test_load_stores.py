@@ -16,7 +16,7 @@ from cim.errors import CimError
 from cim.model import Batch
 from cim.store import Store, create_city
 from ingest import PartlyLoadedError, Reading, ReadOptions, load_files
-from ingest import load as pipeline
+from ingest import one_dataset as pipeline
 from ingest.reader import Reader
 
 

@@ -219,7 +219,7 @@ class TestLoad:
         def full(*_: Any, **__: Any) -> None:
             raise OSError(28, "No space left on device", "city.sqlite")
 
-        monkeypatch.setattr("webapp.cli.files.load_files", full)
+        monkeypatch.setattr("webapp.cli.loading.load_apart", full)
         assert "the disk is full" in refusal("load", city, geojson)
 
     def test_undo_takes_it_back(self, city: str, geojson: Path) -> None:

@@ -12,7 +12,7 @@ from cim import __version__
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "init": ("cities", "Make a new, empty city."),
-        "load": ("files", "Load files into a city."),
+        "load": ("loading", "Load files into a city."),
         "info": ("cities", "What a city holds."),
         "datasets": ("cities", "The data sets of a city."),
         "loads": ("cities", "What was loaded into a city, when and by whom."),
