@@ -20,6 +20,8 @@ from cim.errors import InputError
 from cim.schema import ACCESS_LEVELS
 
 MeshKind = Literal["MultiSurface", "Solid", "CompositeSolid", "Triangles"]
+SurfacePart = Mapping[str, Any]
+"""A semantic surface ``{"type": "RoofSurface", …}`` or a material ``{"color": [r, g, b, a]}``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +45,7 @@ class Mesh:
     """(f,) rings in each face, the outer one first."""
     face_part: NDArray[np.uint16] = field(default_factory=lambda: np.empty(0, np.uint16))
     """(f,) which entry of `parts` each face is; empty if there is at most one."""
-    parts: tuple[Mapping[str, Any], ...] = ()
+    parts: tuple[SurfacePart, ...] = ()
     """Semantic surfaces ``{"type": "RoofSurface", …}`` or materials with a name and
     ``"color": [r, g, b, a]``, components 0–1."""
     shells: tuple[int, ...] = ()
@@ -71,10 +73,13 @@ class Batch:
 
     objects: pd.DataFrame
     meshes: Sequence[Mesh] = ()
+    """One by one, or as the columns of `cim.meshes.Meshes`, which take far less time."""
     nodes: pd.DataFrame | None = None
     """`schema.NODE_COLUMNS`, or None."""
     edges: pd.DataFrame | None = None
     """`schema.EDGE_COLUMNS`, or None."""
+    valid: bool = False
+    """Whether the reader has made sure that all geometries are valid and finite."""
 
     def __len__(self) -> int:
         return len(self.objects)

@@ -15,6 +15,7 @@ import shapely
 from numpy.typing import NDArray
 
 from cim import geodesy
+from cim.meshes import Meshes
 from cim.model import Batch, Finding, Mesh, Rejection
 from ingest.area import Bounds, reach
 
@@ -58,7 +59,8 @@ class Normaliser:
         objects = batch.objects.reset_index(drop=True)
         lost = np.zeros(len(objects), bool)
         if "geometry" in objects:
-            shapes, lost = self._shapes(np.asarray(objects["geometry"], object), objects)
+            given = np.asarray(objects["geometry"], object)
+            shapes, lost = self._shapes(given, objects, valid=batch.valid)
             objects = objects.assign(geometry=pd.Series(shapes, dtype=object))
         if lost.any():
             objects = self._without(objects, lost)
@@ -104,7 +106,9 @@ class Normaliser:
             self.mended[code] += int(bad.sum())
             self.examples.setdefault(code, str(ids.iloc[int(np.flatnonzero(bad)[0])]))
 
-    def _shapes(self, shapes: Shapes, objects: pd.DataFrame) -> tuple[Shapes, Flags]:
+    def _shapes(
+        self, shapes: Shapes, objects: pd.DataFrame, *, valid: bool
+    ) -> tuple[Shapes, Flags]:
         """Transformed and valid; the second array marks the objects to be left out."""
         ids = objects["object_id"]
         there = ~shapely.is_missing(shapes)
@@ -124,6 +128,8 @@ class Normaliser:
         wrong |= outside
         good &= ~outside
         moved = self._earthly(moved, good, ids)
+        if valid and self.source_crs == self.city_crs:
+            return moved, wrong
         moved, collapsed = self._valid(moved, good, ids)
         why = "nothing is left of it when it is repaired: it has no length or no area"
         self._reject(shapes, collapsed, ids, ("no_extent", why))
@@ -191,30 +197,23 @@ class Normaliser:
         mended[f"{name}_in_source"] = np.where(absurd, values, np.nan)
         return mended
 
-    def _meshes(self, meshes: Sequence[Mesh]) -> list[Mesh]:
+    def _meshes(self, given: Sequence[Mesh]) -> Meshes:
         """Those whose vertices have a place in the city, there."""
-        if not meshes:
-            return []
-        counts = np.array([len(mesh.vertices) for mesh in meshes])
-        vertices = np.concatenate([mesh.vertices for mesh in meshes])
-        moved = self.source_crs != self.city_crs
-        if moved:
+        meshes = Meshes.of(given)
+        vertices = meshes.vertices.values
+        if self.source_crs != self.city_crs and len(vertices):
             x, y = geodesy.transform(self.source_crs, self.city_crs, vertices[:, 0], vertices[:, 1])
             vertices = np.column_stack([x, y, vertices[:, 2]])
-        owner = np.repeat(np.arange(len(meshes)), counts)
+            meshes = meshes.moved(vertices)
+        counts = meshes.vertices.counts
         held = counts > 0
-        held[owner[~self._hold(vertices)]] = False
-        ends = np.cumsum(counts).tolist()
-        kept = []
-        for at, (mesh, keep) in enumerate(zip(meshes, held.tolist(), strict=True)):
-            if keep and moved:
-                kept.append(replace(mesh, vertices=vertices[ends[at] - counts[at] : ends[at]]))
-            elif keep:
-                kept.append(mesh)
-            else:
-                self.mended["mesh_left_out"] += 1
-                self.examples.setdefault("mesh_left_out", f"{mesh.object_id} at LoD {mesh.lod}")
-        return kept
+        lost = np.flatnonzero(~self._hold(vertices))
+        held[np.searchsorted(meshes.vertices.starts, lost, side="right") - 1] = False
+        for at in np.flatnonzero(~held).tolist():
+            self.mended["mesh_left_out"] += 1
+            example = f"{meshes.object_ids[at]} at LoD {meshes.lods[at]}"
+            self.examples.setdefault("mesh_left_out", example)
+        return meshes.only(held)
 
     def _hold(self, vertices: NDArray[np.float64]) -> Flags:
         """Which vertices are where a city in this CRS can have them."""
@@ -265,19 +264,18 @@ _MENDED: Final = MappingProxyType(
 )
 
 
-def _first_meshes(meshes: list[Mesh], ids: "pd.Series[str]") -> list[Mesh]:
+def _first_meshes(meshes: Meshes, ids: "pd.Series[str]") -> Meshes:
     """Without those of objects that come a second time and are rejected therefore."""
-    again = set(ids[ids.duplicated()]) if meshes else set()
+    again = set(ids[ids.duplicated()]) if len(meshes) else set()
     if not again:
         return meshes
     seen: set[tuple[str, str, str]] = set()
-    first = []
-    for mesh in meshes:
-        key = (mesh.object_id, mesh.lod, mesh.kind)
-        if mesh.object_id not in again or key not in seen:
-            first.append(mesh)
+    first = np.ones(len(meshes), bool)
+    keys = zip(meshes.object_ids, meshes.lods, meshes.kinds, strict=True)
+    for at, key in enumerate(keys):
+        first[at] = key[0] not in again or key not in seen
         seen.add(key)
-    return first
+    return meshes.only(first)
 
 
 def _finite(shapes: Shapes) -> Flags:

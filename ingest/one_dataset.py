@@ -9,8 +9,10 @@ from typing import Any, Final
 import pandas as pd
 
 from cim.errors import SourceError
+from cim.meshes import Meshes
 from cim.model import Batch, Coverage, Dataset, Finding, Rejection
 from cim.store import Delivery, OpenLoad, Store
+from ingest import amend
 from ingest.area import refuse_far_away, total_bounds
 from ingest.catalogue import reader_for
 from ingest.delivery import Item, dataset_name
@@ -120,7 +122,7 @@ def _load_file(
 ) -> None:
     work, parents, report = how
     before = _counts(opened)
-    reading = source.reader.open(source.item.file, source.item.options, work)
+    reading = amend.opened(source.reader, source.item.file, source.item.options, work)
     _describe(report, reading)
     normaliser = Normaliser(reading.crs or task.store.crs_name, task.store.crs_name)
     try:
@@ -199,12 +201,13 @@ def _placed(task: Task, reading: Reading, source: _Source) -> Iterator[Batch]:
 def _told_apart(batch: Batch, prefix: str) -> Batch:
     """The same objects under names that no other file of the data set gives."""
     objects = batch.objects.assign(object_id=prefix + batch.objects["object_id"].astype(str))
-    meshes = [replace(each, object_id=prefix + each.object_id) for each in batch.meshes]
+    meshes = Meshes.of(batch.meshes)
+    meshes = meshes.renamed(prefix + each for each in meshes.object_ids)
     nodes, edges = (
         None if table is None else table.assign(object_id=prefix + table["object_id"].astype(str))
         for table in (batch.nodes, batch.edges)
     )
-    return Batch(objects, meshes, nodes, edges)
+    return replace(batch, objects=objects, meshes=meshes, nodes=nodes, edges=edges)
 
 
 def _put_coverages(task: Task, opened: OpenLoad, reading: Reading, source: _Source) -> int:
@@ -229,7 +232,7 @@ def _dated(batch: Batch, options: ReadOptions) -> Batch:
     objects = batch.objects
     own = objects.get("valid_from", pd.Series(None, objects.index, dtype=object))
     objects = objects.assign(valid_from=own.where(own.notna(), options.valid_from))
-    return Batch(objects, batch.meshes, batch.nodes, batch.edges)
+    return replace(batch, objects=objects)
 
 
 def _datum_finding(store: Store, reading: Reading) -> Iterator[Finding]:

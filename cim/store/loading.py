@@ -7,6 +7,7 @@ new version while the old one moves to history, those missing from a full delive
 import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any, Final
 
 import numpy as np
@@ -209,12 +210,11 @@ class Load:
         self, table: str, fields: Sequence[str], parts: Parts, numbers: NDArray[np.int64]
     ) -> None:
         """Rows of objects just written; `numbers` are oid and version by place in the batch."""
-        owners = numbers[parts.owner].tolist()
-        self._db.insert(
-            table,
-            ("oid", "version", *fields),
-            ((*own, *row) for own, row in zip(owners, parts.rows, strict=True) if own[0]),
-        )
+        owners = numbers[parts.owner]
+        written = (owners[:, 0] > 0).tolist()
+        columns = (*owners.T.tolist(), *parts.columns)
+        rows = zip(*columns, strict=True)
+        self._db.insert(table, ("oid", "version", *fields), compress(rows, written))
 
     def _put_nodes(self, nodes: Any) -> None:
         """Network nodes: the old one is closed where the new one differs."""

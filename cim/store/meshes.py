@@ -4,7 +4,6 @@ Vertices are float32 offsets from a float64 origin: within a kilometre that is f
 """
 
 import struct
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -13,84 +12,81 @@ import orjson
 from numpy.typing import NDArray
 
 from cim.errors import StoreError
+from cim.meshes import Meshes, Runs
 from cim.model import Mesh
 
 _HEAD = struct.Struct("<4sHH6I3d")
+_HEADS = np.dtype(
+    [
+        ("magic", "S4"),
+        ("format", "<u2"),
+        ("small", "<u2"),
+        ("counts", "<u4", 6),
+        ("origin", "<f8", 3),
+    ]
+)
 _MAGIC = b"CIMM"
 _FORMAT = 1
 
 
-def packed(meshes: Sequence[Mesh]) -> list[bytes]:
-    """The geometry of each mesh; parts and flags are columns of their own.
-
-    All meshes are converted together: tens of thousands of small ones are the usual case.
-    """
-    counts = [len(mesh.vertices) for mesh in meshes]
-    vertices, origins = _local([mesh.vertices for mesh in meshes], counts)
-    small = [count <= 0xFFFF for count in counts]
+def packed(meshes: Meshes) -> list[bytes]:
+    """The geometry of each mesh; parts and flags are columns of their own."""
+    counts = meshes.vertices.counts
+    small = counts <= 0xFFFF
+    origins, vertices = _local(meshes.vertices)
+    heads = np.zeros(len(meshes), _HEADS)
+    heads["magic"], heads["format"], heads["small"] = _MAGIC, _FORMAT, small
+    heads["origin"] = origins
+    numbered = (
+        meshes.vertices, meshes.indices, meshes.ring_sizes, meshes.face_rings, meshes.face_part,
+        meshes.shells,
+    )  # fmt: skip
+    for column, each in enumerate(numbered):
+        heads["counts"][:, column] = each.counts
     columns = (
-        _pieces([mesh.ring_sizes for mesh in meshes], "<u4"),
-        _pieces([mesh.face_rings for mesh in meshes], "<u4"),
-        _shells(meshes),
-        _indices(meshes, small),
-        _pieces([mesh.face_part for mesh in meshes], "<u2"),
+        _cut(heads.tobytes(), np.arange(len(meshes) + 1) * _HEAD.size),
+        vertices,
+        _pieces(meshes.ring_sizes, "<u4"),
+        _pieces(meshes.face_rings, "<u4"),
+        _pieces(meshes.shells, "<u4"),
+        _indices(meshes.indices, small),
+        _pieces(meshes.face_part, "<u2"),
     )
-    bodies = []
-    for count, narrow, origin, points, rings, faces, shells, indices, part in zip(
-        counts, small, origins, vertices, *columns, strict=True
-    ):
-        head = _HEAD.pack(
-            _MAGIC, _FORMAT, narrow, count, len(indices) // (2 if narrow else 4), len(rings) // 4,
-            len(faces) // 4, len(part) // 2, len(shells) // 4, *origin,
-        )  # fmt: skip
-        bodies.append(b"".join((head, points, rings, faces, shells, indices, part)))
-    return bodies
+    return [b"".join(each) for each in zip(*columns, strict=True)]
 
 
-def _shells(meshes: Sequence[Mesh]) -> list[bytes]:
-    if not any(mesh.shells for mesh in meshes):
-        return [b""] * len(meshes)
-    return _pieces([np.asarray(mesh.shells, np.uint32) for mesh in meshes], "<u4")
-
-
-def _indices(meshes: Sequence[Mesh], small: Sequence[bool]) -> list[bytes]:
+def _indices(indices: Runs, small: NDArray[np.bool_]) -> list[bytes]:
     """Vertex numbers, in two bytes each where a mesh is small."""
-    if all(small):
-        return _pieces([mesh.indices for mesh in meshes], "<u2")
-    return [
-        mesh.indices.astype("<u2" if narrow else "<u4").tobytes()
-        for mesh, narrow in zip(meshes, small, strict=True)
-    ]
+    if small.all():
+        return _pieces(indices, "<u2")
+    narrow, wide = _pieces(indices, "<u2"), _pieces(indices, "<u4")
+    return [a if flag else b for flag, a, b in zip(small, narrow, wide, strict=True)]
 
 
-def _local(
-    vertices: Sequence[NDArray[np.float64]], counts: Sequence[int]
-) -> tuple[list[bytes], list[list[float]]]:
-    """Offsets from each mesh's lowest corner as bytes, and those corners."""
-    joined = np.concatenate([*vertices, np.empty((0, 3))])
-    starts = np.cumsum([0, *counts])
+def _local(vertices: Runs) -> tuple[NDArray[np.float64], list[bytes]]:
+    """Each mesh's lowest corner, and the offsets from it as bytes."""
+    counts = vertices.counts
     origins = np.zeros((len(counts), 3))
-    filled = np.array(counts) > 0
-    if filled.any():
-        begins = starts[:-1][filled]
-        for axis in range(3):  # far faster than along rows of three
-            column = np.ascontiguousarray(joined[:, axis])
-            origins[filled, axis] = np.minimum.reduceat(column, begins)
-    offsets = (joined - np.repeat(origins, counts, axis=0)).astype("<f4")
-    return _cut(offsets.tobytes(), (starts * 12).tolist()), origins.tolist()
+    offsets = np.empty((len(vertices.values), 3), "<f4")
+    filled = counts > 0
+    begins = vertices.starts[:-1][filled]
+    for axis in range(3) if len(begins) else ():  # far faster than along rows of three
+        column = np.ascontiguousarray(vertices.values[:, axis])
+        origins[filled, axis] = np.minimum.reduceat(column, begins)
+        offsets[:, axis] = column - np.repeat(origins[:, axis], counts)
+    return origins, _cut(offsets.tobytes(), vertices.starts * 12)
 
 
-def _pieces(arrays: Sequence[NDArray[Any]], dtype: str) -> list[bytes]:
-    """Each array's bytes, converted in one go."""
-    if not any(len(each) for each in arrays):
-        return [b""] * len(arrays)
-    joined = np.concatenate(arrays).astype(dtype)
-    starts = np.cumsum([0, *(len(each) for each in arrays)]) * joined.itemsize
-    return _cut(joined.tobytes(), starts.tolist())
+def _pieces(runs: Runs, dtype: str) -> list[bytes]:
+    """Each array's bytes."""
+    if not len(runs.values):
+        return [b""] * (len(runs.starts) - 1)
+    joined = runs.values.astype(dtype, copy=False)
+    return _cut(joined.tobytes(), runs.starts * joined.itemsize)
 
 
-def _cut(joined: bytes, starts: Sequence[int]) -> list[bytes]:
-    return [joined[start:end] for start, end in pairwise(starts)]
+def _cut(joined: bytes, starts: NDArray[np.int64]) -> list[bytes]:
+    return [joined[start:end] for start, end in pairwise(starts.tolist())]
 
 
 def unpacked(object_id: str, row: tuple[Any, ...]) -> Mesh:

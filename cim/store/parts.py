@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.util import hash_array
 
-from cim.model import Mesh
+from cim.meshes import Meshes
+from cim.model import Mesh, SurfacePart
 from cim.store.meshes import packed
 
 MESH_FIELDS: Final = ("lod", "kind", "closed", "volume", "parts", "body")
@@ -24,7 +25,8 @@ class Parts:
 
     owner: NDArray[np.int64]
     """Position of the object in the batch."""
-    rows: Sequence[tuple[Any, ...]]
+    columns: Sequence[Sequence[Any]]
+    """The table's columns beside the object's number and version."""
     hashes: NDArray[np.uint64]
 
     def mix_into(self, digest: NDArray[np.uint64]) -> None:
@@ -40,45 +42,40 @@ NO_PARTS: Final = Parts(np.empty(0, np.int64), (), np.empty(0, np.uint64))
 
 
 def mesh_parts(meshes: Sequence[Mesh], positions: Mapping[str, int]) -> Parts:
-    """Rows of ``mesh`` by `MESH_FIELDS`."""
-    owned = [mesh for mesh in meshes if mesh.object_id in positions]
-    if not owned:
+    """Columns of ``mesh`` by `MESH_FIELDS`."""
+    every = Meshes.of(meshes)
+    places = [positions.get(each, -1) for each in every.object_ids]
+    owner = np.fromiter(places, np.int64, len(places))
+    owned, owner = every.only(owner >= 0), owner[owner >= 0]
+    if not len(owner):
         return NO_PARTS
     bodies = packed(owned)
-    texts = [_text(mesh.parts) for mesh in owned]
-    rows = [
-        (
-            mesh.lod,
-            mesh.kind,
-            None if mesh.closed is None else int(mesh.closed),
-            mesh.volume,
-            text or None,
-            body,
-        )
-        for mesh, text, body in zip(owned, texts, bodies, strict=True)
+    closed = [None if each is None else int(each) for each in owned.closed]
+    texts = [_text(each) if each else None for each in owned.parts]
+    columns = (owned.lods, owned.kinds, closed, owned.volumes, texts)
+    told = [
+        f"{lod} {kind} {shut} {volume} {text}"
+        for lod, kind, shut, volume, text in zip(*columns, strict=True)
     ]
-    told = [f"{row[0]} {row[1]} {row[2]} {row[3]} {row[4]}" for row in rows]
     hashes = _hashed(bodies) * _FACTOR + _hashed(told)
-    owner = np.array([positions[mesh.object_id] for mesh in owned], np.int64)
-    return Parts(owner, rows, hashes)
+    return Parts(owner, (*columns, bodies), hashes)
 
 
-def _text(parts: Sequence[Mapping[str, Any]]) -> str:
-    if not parts:
-        return ""
+def _text(parts: Sequence[SurfacePart]) -> str:
     option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-    return orjson.dumps(list(parts), default=str, option=option).decode()
+    return orjson.dumps(parts, default=str, option=option).decode()
 
 
 def edge_parts(edges: pd.DataFrame | None, positions: Mapping[str, int]) -> Parts:
-    """Rows of ``network_edge`` by `EDGE_FIELDS`."""
+    """Columns of ``network_edge`` by `EDGE_FIELDS`."""
     if edges is None or not len(edges):
         return NO_PARTS
-    at = [positions.get(str(each), -1) for each in edges["object_id"]]
-    columns = (edges[name].tolist() for name in EDGE_FIELDS)
-    rows = [row for row, own in zip(zip(*columns, strict=True), at, strict=True) if own >= 0]
-    owner = np.array([own for own in at if own >= 0], np.int64)
-    return Parts(owner, rows, _hashed([repr(row) for row in rows]))
+    places = [positions.get(str(each), -1) for each in edges["object_id"]]
+    owner = np.fromiter(places, np.int64, len(places))
+    owned, owner = edges[owner >= 0], owner[owner >= 0]
+    columns = [owned[name].tolist() for name in EDGE_FIELDS]
+    rows = zip(*columns, strict=True)
+    return Parts(owner, columns, _hashed([repr(row) for row in rows]))
 
 
 def _hashed(values: Sequence[Any]) -> NDArray[np.uint64]:
