@@ -241,7 +241,8 @@ def frame_of(path: Path, document: Document, options: ReadOptions) -> Frame:
 
 def opened(document: Document, options: ReadOptions, frame: Frame, box: Floats) -> Reading:
     """A reading of `document`, whose coordinates lie in `box`: west, south, east, north."""
-    place = referencing.locate(_stated_crs(document), "file", options.crs, box.reshape(-1, 4))
+    stated, boxes = _stated_crs(document), box.reshape(-1, 4)
+    place = referencing.locate(stated, "file", options.crs, boxes, swap=options.swap_axes)
     frame.findings.extend(place.findings)
     return Reading(
         place.crs,

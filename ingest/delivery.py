@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ from cim.declare import did_you_mean
 from cim.errors import CimError, ParamError, SourceError
 from cim.schema import COVERAGE_KINDS, NETWORKS, city_class
 from ingest import values
-from ingest.attributes import network_named
+from ingest.amend import anchor
+from ingest.attributes import OWN_TARGETS, network_named
 from ingest.encoding import canonical
+from ingest.meanings import factor
+from ingest.normalise import HIGHEST
 from ingest.reader import ReadOptions
 from ingest.referencing import named
 
@@ -142,17 +146,61 @@ def _item(entry: Mapping[str, Any], file: Path) -> Item:
 
 
 def _options(given: Any, where: str) -> ReadOptions:
-    mapped = given.get("fields", {}) if isinstance(given, dict) else {}
-    if not isinstance(mapped, dict) or not all(isinstance(each, str) for each in mapped.values()):
-        raise SourceError("fields is no table of texts", where=where, hint='E = "x"')
-    if isinstance(given, dict):
-        given = {key: value for key, value in given.items() if key != "fields"}
-    options = replace(ReadOptions(), **_texts(given, ReadOptions, where), fields=mapped)
     try:
-        return check_options(options)
+        return options_from(given, where)
     except CimError as error:
-        error.where = ": ".join(each for each in (where, error.where) if each)
+        if not error.where.startswith(where):
+            error.where = ": ".join(each for each in (where, error.where) if each)
         raise
+
+
+def options_from(given: Any, where: str) -> ReadOptions:
+    """What a table of a delivery or a profile says about a file.
+
+    Raises
+    ------
+    SourceError
+        If it says what is not known, or says it in another kind of value.
+    CimError
+        As `check_options`.
+    """
+    if not isinstance(given, dict):
+        raise SourceError(f"{given!r} is no table", where=where, hint="key = value, line by line")
+    kinds = {each.name: each.type for each in fields(ReadOptions)}
+    _check_keys(given, kinds, where)
+    for name, value in given.items():
+        _check_kind(name, value, where)
+    return check_options(replace(ReadOptions(), **given))
+
+
+_TABLES = frozenset({"fields", "units"})
+
+
+def _check_kind(name: str, value: Any, where: str) -> None:
+    """Refuse a value that is not of the kind of its field of `ReadOptions`."""
+    default = getattr(ReadOptions(), name)
+    if name == "values":
+        good = isinstance(value, dict) and all(_is_text_table(each) for each in value.values())
+        hint = 'values = {function = {R = "residential"}}'
+    elif name in _TABLES:
+        good, hint = _is_text_table(value), f'{name} = {{E = "x"}}'
+        if not good:
+            raise SourceError(f"{name} is no table of texts", where=where, hint=hint)
+    elif isinstance(default, bool):
+        good, hint = isinstance(value, bool), f"{name} = true"
+    elif isinstance(default, float):
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+        hint = f"{name} = -12.5"
+    else:
+        good, hint = isinstance(value, str), f'{name} = "{value}"'
+        if not good:
+            raise SourceError(f"{name} = {value!r} is no text", where=where, hint=hint)
+    if not good:
+        raise SourceError(f"{name} = {value!r} cannot be meant", where=where, hint=hint)
+
+
+def _is_text_table(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
 
 
 def _texts(given: Any, kind: type, where: str) -> dict[str, str]:
@@ -214,4 +262,35 @@ def check_options(options: ReadOptions) -> ReadOptions:
         raise ParamError(
             f"{options.valid_from!r} is no day", where="valid_from", hint="such as 2024-05-31"
         ) from None
-    return replace(options, network=network, valid_from=day, fields=dict(options.fields))
+    _check_new(options)
+    return replace(
+        options,
+        crs=crs_text(options.crs),
+        network=network,
+        valid_from=day,
+        fields=dict(options.fields),
+        units=dict(options.units),
+        values={column: dict(each) for column, each in options.values.items()},
+    )
+
+
+def crs_text(given: str) -> str:
+    """A CRS as it can be kept: a local grid's file is replaced by what it defines."""
+    return named(given) if given.lower().endswith(".toml") else given
+
+
+def _check_new(options: ReadOptions) -> None:
+    """Units, heights, places and columns that can be meant."""
+    if options.length_unit:
+        factor(options.length_unit, "length_unit")
+    for name, unit in options.units.items():
+        factor(unit, f"units: {name}")
+    if not isfinite(options.height_offset) or abs(options.height_offset) > HIGHEST:
+        hint = "metres to add, such as -12.4"
+        raise ParamError(f"{options.height_offset} is no offset", where="height_offset", hint=hint)
+    if options.anchor:
+        anchor(options.anchor)
+    for column in options.values:
+        if column not in OWN_TARGETS:
+            hint = did_you_mean(column, sorted(OWN_TARGETS))
+            raise ParamError(f"no column {column!r}", where="values", hint=hint)

@@ -61,6 +61,7 @@ from numpy.typing import NDArray
 from cim.errors import CimError
 from cim.geodesy import bounds_between
 from cim.model import Batch, Finding
+from ingest.amend import opened
 from ingest.catalogue import READERS, reader_for
 from ingest.delivery import check_options
 from ingest.encoding import Encoding, dbf_encoding, text_encoding
@@ -135,7 +136,7 @@ def _code(error: CimError) -> str:
 def _examined(
     path: Path, reader: Reader, options: ReadOptions, work: Path, findings: list[Finding]
 ) -> dict[str, Any]:
-    reading = reader.open(path, options, work)
+    reading = opened(reader, path, options, work)
     visit = _Visit()
     try:
         visit.look(reading)

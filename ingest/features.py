@@ -20,6 +20,7 @@ from ingest import values
 from ingest.attributes import class_named
 from ingest.classes import SHAPES, shapes
 from ingest.connections import connections
+from ingest.meanings import factor, meant, scaled, with_source
 from ingest.plan import Chunk, Plan
 from ingest.surfaces import bodies, upright
 from ingest.values import Converted
@@ -72,7 +73,7 @@ def shape(plan: Plan, chunk: Chunk, log: Log) -> Batch:
     columns["geometry"] = pd.Series(geometry, dtype=object)
     for name, target in plan.fields.items():
         source = chunk.table[name]
-        converted = _converted(source, target, plan)
+        converted = _understood(name, source, target, plan)
         if target == "access":
             converted = _closed(converted)
         columns[target] = converted.values
@@ -190,7 +191,8 @@ def _classes(plan: Plan, chunk: Chunk, log: Log) -> "pd.Series[Any]":
     usual = _usual_classes(plan, chunk)
     if not plan.class_field:
         return usual
-    named = values.words(chunk.table[plan.class_field], class_named)
+    field = meant(chunk.table[plan.class_field], plan.values.get("class", {}))
+    named = values.words(field, class_named)
     what = f"values of {plan.class_field!r} that name no class"
     log.count("class_unknown", what, "the layer's class was taken", named.junk, named.example)
     classes: pd.Series[Any] = pd.Series(named.values).fillna(usual)
@@ -203,6 +205,18 @@ def _usual_classes(plan: Plan, chunk: Chunk) -> "pd.Series[Any]":
     names = pa.array([plan.class_of(each) for each in SHAPES], pa.string())
     kinds = pa.array(shapes(chunk.geometry).astype(np.int8))
     return _series(pa.DictionaryArray.from_arrays(kinds, names).dictionary_decode())
+
+
+def _understood(name: str, column: pa.Array, target: str, plan: Plan) -> Converted:
+    """The column as the dictionary wants it, heeding what the user says of codes and units."""
+    meanings, unit = plan.values.get(target), plan.units.get(name)
+    if meanings:
+        said = meant(column, meanings)
+        found = with_source(_converted(said, target, plan), column, said)
+    else:
+        found = _converted(column, target, plan)
+    measured = target in {"height", "ground_height"}
+    return scaled(found, factor(unit)) if unit and measured else found
 
 
 def _converted(column: pa.Array, target: str, plan: Plan) -> Converted:

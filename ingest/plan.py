@@ -59,6 +59,10 @@ class Plan:
     """Column of nodes and edges → source field."""
     crs: str = ""
     """CRS of the geometry when it is shaped."""
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Column → what the source writes → what the user says it means."""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Source field → unit of its numbers, as the user says."""
 
     def class_of(self, shape: Shape) -> str:
         """The class of features of that shape that do not name their own."""
@@ -135,6 +139,8 @@ def make_plan(facts: LayerFacts, options: ReadOptions, first: Chunk) -> tuple[Pl
         network=network,
         network_fields=network_fields,
         crs=facts.crs,
+        values=options.values,
+        units=options.units,
     )
     return plan, list(_findings(plan, options, repeats))
 

@@ -119,7 +119,7 @@ def _check_fields(layers: Sequence[OpenLayer], options: ReadOptions) -> None:
 
 def _located(layer: OpenLayer, options: ReadOptions, log: Log, *, alone: bool) -> Location:
     boxes = shapely.bounds(layer.first.geometry)
-    place = locate(layer.crs, layer.crs_source, options.crs, boxes)
+    place = locate(layer.crs, layer.crs_source, options.crs, boxes, swap=options.swap_axes)
     for each in place.findings:
         known = {(found.code, found.message) for found in log.findings}
         message = each.message if alone else f"layer {layer.name}: {each.message}"
