@@ -64,6 +64,7 @@ def horizontal(crs: CRS) -> CRS:
     return crs.sub_crs_list[0] if crs.is_compound else crs
 
 
+@lru_cache(maxsize=64)
 def authority(crs: CRS) -> str:
     """A short name of `crs`: ``EPSG:4547`` where it has a code, else its WKT."""
     found = crs.to_authority(min_confidence=70)
