@@ -71,15 +71,23 @@ def _shapefile(path: Path, options: ReadOptions, log: Log) -> Address:
 
 
 def _encoding_findings(found: Encoding) -> Iterator[Finding]:
+    fix = {"encoding": found.name}
     if found.refuted:
         message = f"the file says its text is {found.refuted}, but its bytes are {found.name}"
-        yield Finding("warning", "encoding_contradicted", message, "look at the names")
+        hint = "look at the names"
+        yield Finding("warning", "encoding_contradicted", message, hint, found.evidence, fix)
     elif found.confidence == "guess":
         message = f"nobody says how the text is encoded; {found.name} is a guess from its bytes"
-        yield Finding("warning", "encoding_guessed", message, "look at the names, set the encoding")
+        hint = "look at the names, set the encoding"
+        yield Finding("warning", "encoding_guessed", message, hint, found.evidence, fix)
     elif found.source == "bytes":
         message = f"nobody says how the text is encoded; its bytes are {found.name}"
-        yield Finding("info", "encoding_detected", message)
+        yield Finding("info", "encoding_detected", message, "", found.evidence)
+    if found.cut:
+        message = f"{found.cut} texts end in half a character, which their field had no room for"
+        told = f"such as {found.cut_example!r}"
+        hint = "the half was left out; export with longer fields to have the whole"
+        yield Finding("info", "character_cut", message, hint, told)
 
 
 _FEATURE: Final = re.compile(rb'"type"\s*:\s*"Feature"')

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from cim.errors import ParamError
 from cim.model import Batch, Finding
 from ingest.meanings import factor
+from ingest.mojibake import Repair, repair
 from ingest.planned import PlannedReading
 from ingest.reader import Reader, Reading, ReadOptions
 
@@ -100,11 +101,14 @@ class _Change:
     measured: tuple[str, ...] = _HEIGHTS
     """Columns of heights that are in the unit."""
     meanings: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    undo: Repair | None = None
+    """How texts that were misread before are mended."""
 
     @property
     def moves(self) -> bool:
         """Whether coordinates change."""
-        return self != replace(_Change(), meanings=self.meanings, measured=self.measured)
+        plain = _Change(meanings=self.meanings, measured=self.measured, undo=self.undo)
+        return self != plain
 
 
 def _change(reader: Reader, reading: Reading, options: ReadOptions) -> _Change:
@@ -120,6 +124,7 @@ def _change(reader: Reader, reading: Reading, options: ReadOptions) -> _Change:
         lift=options.height_offset,
         measured=tuple(each for each in _HEIGHTS if each not in _with_own_unit(reading, options)),
         anchor=place,
+        undo=repair(options.text_repair) if options.text_repair and not planned else None,
         meanings=tuple((name, tuple(sorted(each.items()))) for name, each in given.items()),
     )
 
@@ -141,7 +146,7 @@ def _amended(reading: Reading, batches: Iterable[Batch], change: _Change) -> Ite
 
 
 def _changed(batch: Batch, change: _Change) -> Batch:
-    objects = batch.objects
+    objects = batch.objects if change.undo is None else change.undo.frame(batch.objects)
     for name, pairs in change.meanings:
         objects = _spoken(objects, name, dict(pairs))
     if not change.moves:

@@ -15,6 +15,7 @@ from ingest.amend import anchor
 from ingest.attributes import OWN_TARGETS, network_named
 from ingest.encoding import canonical
 from ingest.meanings import factor
+from ingest.mojibake import repair
 from ingest.normalise import HIGHEST
 from ingest.reader import ReadOptions
 from ingest.referencing import named
@@ -290,6 +291,8 @@ def _check_new(options: ReadOptions) -> None:
         raise ParamError(f"{options.height_offset} is no offset", where="height_offset", hint=hint)
     if options.anchor:
         anchor(options.anchor)
+    if options.text_repair:
+        repair(options.text_repair)
     for column in options.values:
         if column not in OWN_TARGETS:
             hint = did_you_mean(column, sorted(OWN_TARGETS))

@@ -9,7 +9,7 @@ import codecs
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -67,6 +67,11 @@ class Encoding:
     """``ascii``, ``cpg``, ``language byte``, ``byte order mark``, ``bytes`` or ``user``."""
     refuted: str = ""
     """What the file says about itself and its bytes contradict; empty if nothing."""
+    evidence: str = ""
+    """What the file says of itself, and the first text as it reads."""
+    cut: int = 0
+    """Values that end in half a character, because their field is too short."""
+    cut_example: str = ""
 
 
 def canonical(name: str) -> str:
@@ -189,7 +194,23 @@ def dbf_encoding(path: Path) -> Encoding:
         if driver:
             claims.append(("language byte", driver))
         values = list(_dbf_values(file.read(SAMPLE_BYTES), header))
-    return detect(values, claims, cut=True)
+    return _with_evidence(detect(values, claims, cut=True), values, claims)
+
+
+def _with_evidence(found: Encoding, values: list[bytes], claims: list[tuple[str, str]]) -> Encoding:
+    telling = [value for value in values if not value.isascii()]
+    if not telling:
+        return found
+    make = codecs.getincrementaldecoder(found.name)
+    halves = [value for value in telling if not decodes([value], found.name)]
+    texts = [make("replace").decode(value) for value in (telling[0], *halves[:1])]
+    said = [f"the {source} says {name or 'nothing'}" for source, name in claims]
+    return replace(
+        found,
+        evidence="; ".join([*said, f"read as {found.name} the first text is {texts[0][:30]!r}"]),
+        cut=len(halves),
+        cut_example=texts[-1][:40] if halves else "",
+    )
 
 
 def _dbf_values(body: bytes, header: bytes) -> Iterator[bytes]:

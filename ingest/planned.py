@@ -16,6 +16,7 @@ from cim.model import Batch, Finding
 from ingest.attributes import check_given
 from ingest.features import Log, shape
 from ingest.geojson_faults import REMEDY, fault
+from ingest.mojibake import Repair, repair
 from ingest.plan import Chunk, LayerFacts, Plan, make_plan
 from ingest.reader import Reading, ReadOptions, refuse
 from ingest.referencing import Location, exchanged, locate, reprojected
@@ -53,6 +54,8 @@ class PlannedLayer:
     total: int | None
     fields: tuple[tuple[str, str], ...]
     """(name, type) of every field."""
+    rows: pa.RecordBatch | None = None
+    """Some of its first rows, for those who want to look at values."""
 
 
 @dataclass(slots=True)
@@ -77,6 +80,8 @@ def planned_reading(
     """
     if not layers:
         raise refuse(path, *_no_features(path))
+    if options.text_repair:
+        layers = [_repaired(layer, repair(options.text_repair)) for layer in layers]
     _check_fields(layers, options)
     places = [_located(layer, options, log, alone=len(layers) == 1) for layer in layers]
     crs = next((place.crs for place in places if place.crs), "")
@@ -89,7 +94,14 @@ def planned_reading(
             log.findings.append(_mixed(layer.name, place.crs, crs))
         fields = [(each.name, str(each.type)) for each in layer.first.table.schema]
         planned.append(
-            PlannedLayer(plan, layer.geometry_type, place.crs, layer.total, tuple(fields))
+            PlannedLayer(
+                plan,
+                layer.geometry_type,
+                place.crs,
+                layer.total,
+                tuple(fields),
+                _some(layer.first.table),
+            )
         )
         steps.append((layer, plan, place))
     totals = [layer.total for layer in layers]
@@ -104,6 +116,17 @@ def planned_reading(
         findings=log.findings,
         layers=planned,
     )
+
+
+def _repaired(layer: OpenLayer, undo: Repair) -> OpenLayer:
+    """The same layer with its names and texts as they were before they were misread."""
+
+    def chunks() -> Iterator[Chunk]:
+        for chunk in layer.chunks():
+            yield replace(chunk, table=undo.table(chunk.table))
+
+    first = replace(layer.first, table=undo.table(layer.first.table))
+    return replace(layer, first=first, chunks=chunks)
 
 
 def _check_fields(layers: Sequence[OpenLayer], options: ReadOptions) -> None:
@@ -126,6 +149,14 @@ def _located(layer: OpenLayer, options: ReadOptions, log: Log, *, alone: bool) -
         if (each.code, message) not in known:
             log.findings.append(replace(each, message=message))
     return place
+
+
+def _some(table: pa.RecordBatch) -> pa.RecordBatch:
+    """A copy of the first rows, which does not keep the others in memory."""
+    return table.take(pa.array(range(min(len(table), ROWS)))) if table.num_columns else table
+
+
+ROWS: Final = 2_000
 
 
 def _mixed(layer: str, own: str, crs: str) -> Finding:

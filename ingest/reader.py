@@ -18,6 +18,8 @@ class ReadOptions:
     crs: str = ""
     """Overrides what the file says: ``EPSG:4549``, ``GCJ-02``, ``BD-09``, a PROJ string or WKT."""
     encoding: str = ""
+    text_repair: str = ""
+    """Undoes a wrong reading that was saved: ``latin-1>GB18030`` was read as the first."""
     class_name: str = ""
     """Class of every object, such as ``Building``."""
     id_field: str = ""
