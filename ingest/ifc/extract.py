@@ -1,11 +1,8 @@
-"""What happens in the child process: an IFC file becomes batches of city objects in a file."""
+"""What an IFC model says, as batches of city objects."""
 
-import gc
 import math
-import os
-import pickle
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +10,19 @@ import pandas as pd
 import shapely
 
 from cim.model import Batch, Finding, Mesh, Rejection
+from ingest.cityjson_document import uncollected
 from ingest.ifc.buildings import Extent, Extents
 from ingest.ifc.georeference import Georeference, georeference
-from ingest.ifc.limits import Report
+from ingest.ifc.harmless import harmless
 from ingest.ifc.mapconversion import find_conversion, find_site
 from ingest.ifc.meshes import Shape
 from ingest.ifc.products import Product, Products
 from ingest.ifc.properties import PropertyReader
-from ingest.ifc.shapes import Shapes, gather, middle
-from ingest.ifc.source import Model, load
+from ingest.ifc.shapes import Shapes, Wanted, middle
+from ingest.ifc.source import Model
 from ingest.ifc.step import StepFile
 from ingest.ifc.units import Units
-from ingest.reader import BATCH_SIZE, refuse
+from ingest.reader import BATCH_SIZE, Reading, ReadOptions, refuse
 
 LOD = "3"
 """Building elements are modelled with openings and thickness."""
@@ -32,47 +30,13 @@ LOD = "3"
 _CURVE_TOLERANCE = 0.01  # metres
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a file says apart from its objects."""
+class Extraction:
+    """What a model says, ready to be meshed, placed and handed over."""
 
-    crs: str
-    crs_source: str
-    height_datum: str
-    encoding: str
-    length_unit: str
-    total: int
-    rejected: tuple[Rejection, ...]
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReadJob:
-    """Reads `path`; leaves a `Summary` and `Batch`es, pickled one by one, in `result`."""
-
-    path: Path
-    result: Path
-    crs: str = ""
-    encoding: str = ""
-    skip: frozenset[str] = frozenset()
-    """Stages that ended badly before."""
-
-    def __call__(self, report: Report) -> None:
-        """Do it; `report` hears of each stage."""
-        os.environ["RAYON_NUM_THREADS"] = "1"  # more threads cost more than they save
-        gc.disable()  # everything read stays until the process ends
-        report("reading the file")
-        model = load(self.path)
-        with self.result.open("wb") as stream:
-            for part in _Extraction(self, model, report).parts():
-                pickle.dump(part, stream, protocol=5)
-
-
-class _Extraction:
-    def __init__(self, job: ReadJob, model: Model, report: Report) -> None:
-        self._job, self._model, self._report = job, model, report
-        self._step = StepFile(model.data, job.encoding)
-        self._units = Units(self._step)
+    def __init__(self, path: Path, model: Model, options: ReadOptions) -> None:
+        self._path, self._model, self._options = path, model, options
+        self._step = StepFile(model.data, options.encoding)
+        self._units = Units(self._step, options.length_unit)
         reader = PropertyReader(self._step, self._units, model.readable_as)
         self._properties = reader
         self._products = Products(self._step, model.readable_as, self._units, reader)
@@ -81,41 +45,58 @@ class _Extraction:
     def _refuse_what_says_nothing(self) -> None:
         if not self._products.objects:
             raise refuse(
-                self._job.path,
+                self._path,
                 f"holds {len(self._step)} entities, but no building, element or facility",
                 "export the model with its elements",
             )
         if self._units.length is None:
             raise refuse(
-                self._job.path,
+                self._path,
                 "declares no unit of length, so that its size is unknown",
                 "export it with units, or add an IfcUnitAssignment to its IfcProject",
             )
 
-    def parts(self) -> Iterator[Summary | Batch]:
-        """The summary, then the batches."""
-        length = self._units.length or 1.0
-        shapes = gather(
-            self._model,
-            self._products.objects,
-            length,
-            self._job.skip,
-            self._job.result.parent,
-            self._report,
-        )
-        self._report("placing and describing")
+    def wanted(self) -> Wanted:
+        """What the kernels have to mesh."""
+        products = self._products
+        sound = harmless(self._model.data, self._step, products.classes)
+        declared = self._units.declared or 1.0
+        stretch = (self._units.length or declared) / declared
+        return Wanted(tuple(products.objects), declared, stretch, sound)
+
+    def reading(self, shapes: Shapes) -> Reading:
+        """The objects with their `shapes`, placed on Earth."""
+        options, step, products = self._options, self._step, self._products
         placed = georeference(
-            find_conversion(self._step, self._units),
-            find_site(self._step, self._units),
+            find_conversion(step, self._units),
+            find_site(step, self._units),
             middle(shapes),
-            self._job.crs,
+            options.crs,
         )
-        yield self._summary(placed, shapes)
+        damaged = [
+            Rejection(f"after #{each.after}", "damaged_entity", "is no STEP entity", each.text)
+            for each in step.damage
+        ]
+        return Reading(
+            crs=placed.crs,
+            crs_source=placed.crs_source,
+            batches=self._batches(shapes, placed),
+            total=len(products.objects),
+            encoding=step.encoding,
+            height_datum=options.height_datum or placed.height_datum,
+            length_unit=self._units.length_name,
+            rejected=[*products.rejected, *damaged],
+            findings=[
+                *self._findings(), *products.findings, *shapes.findings, *placed.findings
+            ],
+        )  # fmt: skip
+
+    def _batches(self, shapes: Shapes, placed: Georeference) -> Iterator[Batch]:
         moved = {
             n: replace(each, vertices=placed.apply(each.vertices))
             for n, each in shapes.meshes.items()
         }
-        lift = placed.offset[2]
+        length, lift = self._units.length or 1.0, placed.offset[2]
         extents = Extents(self._step, self._products, moved, length, lift).all()
         for number, curve in shapes.curves.items():
             line = shapely.LineString(placed.apply(curve))
@@ -123,24 +104,9 @@ class _Extraction:
         objects = self._products.objects
         for start in range(0, len(objects), BATCH_SIZE):
             chosen = objects[start : start + BATCH_SIZE]
-            yield self._batch(chosen, moved, shapes, extents)
-
-    def _summary(self, placed: Georeference, shapes: Shapes) -> Summary:
-        step, products = self._step, self._products
-        damaged = [
-            Rejection(f"after #{each.after}", "damaged_entity", "is no STEP entity", each.text)
-            for each in step.damage
-        ]
-        return Summary(
-            placed.crs,
-            placed.crs_source,
-            placed.height_datum,
-            step.encoding,
-            self._units.length_name,
-            len(products.objects),
-            (*products.rejected, *damaged),
-            (*self._findings(), *products.findings, *shapes.findings, *placed.findings),
-        )
+            with uncollected():
+                batch = self._batch(chosen, moved, shapes, extents)
+            yield batch
 
     def _findings(self) -> Iterator[Finding]:
         model, step = self._model, self._step
@@ -158,9 +124,6 @@ class _Extraction:
         if left:
             listed = ", ".join(f"{count} {name}" for name, count in sorted(left.items()))
             yield Finding("info", "not_objects", f"no objects of a city, left out: {listed}")
-        if self._job.skip:
-            message = f"left out after it failed: {', '.join(sorted(self._job.skip))}"
-            yield Finding("warning", "kernel_failed", message, hint="shapes may be missing")
 
     def _batch(
         self,

@@ -49,11 +49,11 @@ class Job(Protocol):
         """Do it."""
 
 
-def run_limited(job: Job, limits: Limits, log: Path) -> None:
+def run_limited(job: Job, limits: Limits, log: Path, *, fresh: bool = False) -> None:
     """`job` in a child process; what native code prints goes to `log`.
 
     The child is a fork, which starts in milliseconds with everything imported; where other
-    threads run, whose locks a fork would freeze, it is a fresh interpreter.
+    threads run, whose locks a fork would freeze, it is a fresh interpreter, as it is if `fresh`.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def run_limited(job: Job, limits: Limits, log: Path) -> None:
         If it crashed, took too long or too much memory, or raised anything else.
     """
     reading, writing = os.pipe()
-    start = _fork if threading.active_count() == 1 else _spawn
+    start = _spawn if fresh or threading.active_count() > 1 else _fork
     child = start(job, limits, log, writing)
     os.close(writing)
     try:

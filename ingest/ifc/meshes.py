@@ -1,6 +1,7 @@
 """Triangles of IFC products: from a fast kernel first, from a thorough one where that has none."""
 
 import math
+import os
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ def fast_shapes(data: bytes, wanted: Collection[int], scale: float) -> dict[int,
     It shifts far-away models by an offset in project units before rounding to single precision.
     Where those are not metres the shift is wrong and centimetres are lost: then there is none.
     """
+    os.environ["RAYON_NUM_THREADS"] = "1"  # more threads cost more than they save
     result = ifclite_geom.geometry_data_buffers(data, ids=set(wanted))
     if scale != 1 and any(result["rtc_offset"]):
         return {}

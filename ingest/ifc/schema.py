@@ -71,9 +71,14 @@ def attributes(schema: str, name: str) -> tuple[str, ...]:
     return ()
 
 
+@cache
+def _declarations(schema: str) -> ifcopenshell_wrapper.schema_definition:
+    return ifcopenshell_wrapper.schema_by_name(schema)
+
+
 def _entity(schema: str, name: str) -> ifcopenshell_wrapper.entity | None:
     try:
-        return ifcopenshell_wrapper.schema_by_name(schema).declaration_by_name(name).as_entity()
+        return _declarations(schema).declaration_by_name(name).as_entity()
     except RuntimeError:
         return None
 

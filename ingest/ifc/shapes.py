@@ -1,6 +1,5 @@
 """A shape for every product that has one, and an account of those that have none."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -30,36 +29,42 @@ class Shapes:
     findings: list[Finding] = field(default_factory=list)
 
 
-def gather(
-    model: Model,
-    products: Iterable[Product],
-    scale: float,
-    skip: frozenset[str],
-    work: Path,
-    report: Report,
-) -> Shapes:
-    """Shapes of `products`, from the fast kernel and then, where it has none, from the thorough.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be meshed."""
 
-    Parameters
-    ----------
-    scale
-        Metres in one unit of length.
-    skip
-        Stages that are left out because they did not end well.
+    products: tuple[Product, ...]
+    scale: float
+    """Metres in one unit of length."""
+    stretch: float = 1.0
+    """What the user says of the unit against what the file says of it."""
+    harmless: bool = False
+    """Whether no kernel can come to grief over it."""
+
+
+def gather(
+    model: Model, wanted: Wanted, skip: frozenset[str], work: Path, report: Report
+) -> Shapes:
+    """Shapes of products, from the fast kernel and then, where it has none, from the thorough.
+
+    `skip` are stages that are left out because they did not end well.
     """
     found = Shapes()
-    by_number = {each.number: each for each in products}
+    by_number = {each.number: each for each in wanted.products}
     lines = [n for n, each in by_number.items() if each.ifc_class == "IfcAlignment"]
-    wanted = [n for n, each in by_number.items() if each.has_shape and n not in set(lines)]
-    if wanted and FAST not in skip:
+    bodies = [n for n, each in by_number.items() if each.has_shape and n not in set(lines)]
+    if bodies and FAST not in skip:
         report(FAST)
-        found.meshes = _finite(fast_shapes(model.data, wanted, scale))
-    missing = [each for each in wanted if each not in found.meshes]
+        found.meshes = _finite(fast_shapes(model.data, bodies, wanted.scale))
+    missing = [each for each in bodies if each not in found.meshes]
     empty: set[int] = set()
     if (missing or lines) and THOROUGH not in skip:
         report(THOROUGH)
         empty = _thorough(model, missing, lines, found, work)
-    _account(found, by_number, wanted, empty)
+    _account(found, by_number, bodies, empty)
+    found.findings += [_skipped(each) for each in sorted(skip)]
+    if wanted.stretch != 1:
+        _stretch(found, wanted.stretch)
     _examine(found)
     return found
 
@@ -82,6 +87,11 @@ def _thorough(
     return empty
 
 
+def _skipped(stage: str) -> Finding:
+    message = f"left out after it failed: {stage}"
+    return Finding("warning", "kernel_failed", message, hint="shapes may be missing")
+
+
 def _finite(shapes: dict[int, Shape]) -> dict[int, Shape]:
     return {number: each for number, each in shapes.items() if np.isfinite(each.vertices).all()}
 
@@ -100,6 +110,13 @@ def _account(
         found.findings.append(
             Finding("warning", "no_shape", message + names + more, hint="repair them and reload")
         )
+
+
+def _stretch(found: Shapes, factor: float) -> None:
+    for number, each in found.meshes.items():
+        found.meshes[number] = replace(each, vertices=each.vertices * factor)
+    for number, curve in found.curves.items():
+        found.curves[number] = curve * factor
 
 
 def _examine(found: Shapes) -> None:

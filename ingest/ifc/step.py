@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import chardet
 
-_ENTITY = re.compile(rb"#(\d+)\s*=\s*([A-Za-z0-9_]+)\s*\(([^';]*+(?:'[^']*+'[^';]*+)*+);")
+ENTITY = re.compile(rb"#(\d+)\s*=\s*([A-Za-z0-9_]+)\s*\(([^';]*+(?:'[^']*+'[^';]*+)*+);")
+"""Number, type and arguments of each entity, in text without comments."""
 _COMMENT = re.compile(rb"'[^']*'|/\*.*?\*/", re.DOTALL)
 _TOKEN = re.compile(
     r"\s*(?:'((?:[^']|'')*)'|\#(\d+)|\.(\w+)\.|([-+]?\d[\d.]*(?:[eE][-+]?\d+)?)"
@@ -85,7 +86,7 @@ class StepFile:
         start = max(data.find(b"DATA"), 0)
         end = data.find(b";", start) + 1
         number = 0
-        for match in _ENTITY.finditer(data, end):
+        for match in ENTITY.finditer(data, end):
             begin = match.start()
             if begin - end > 2:
                 self._notice(data, end, begin, number)

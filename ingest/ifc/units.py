@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from ingest.ifc.step import Ref, StepFile, Typed
+from ingest.meanings import factor
 
 _PREFIXES = {
     "EXA": 1e18,
@@ -51,14 +52,19 @@ class Units:
     Lengths become metres, areas m², volumes m³, plane angles degrees, masses kg, times seconds.
     """
 
-    def __init__(self, step: StepFile) -> None:
+    def __init__(self, step: StepFile, length_unit: str = "") -> None:
+        """`length_unit` is what the user says, such as ``mm``; it goes before the file."""
         self._step = step
         self._scales: dict[str, float] = {}
         for project in step.of_type("IFCPROJECT"):
             for assignment in step.refs(project, 8):
                 self._assign(assignment)
+        self.declared = self._scales.get("LENGTHUNIT")
+        """Metres in the unit of length that the file declares; None if it declares none."""
+        if length_unit:
+            self._scales["LENGTHUNIT"] = factor(length_unit, "length_unit")
         self.length = self._scales.get("LENGTHUNIT")
-        """Metres in one unit of length; None if the file declares none."""
+        """Metres in one unit of length; None if nobody says."""
         if self.length is not None:
             self._scales.setdefault("AREAUNIT", self.length**2)
             self._scales.setdefault("VOLUMEUNIT", self.length**3)
