@@ -11,6 +11,7 @@ from ingest.cityjson import CITYJSON, CITYJSONSEQ
 from ingest.epanet import EPANET
 from ingest.ifc import IFC
 from ingest.osm import OSM
+from ingest.pointcloud import POINTCLOUD
 from ingest.raster import RASTER
 from ingest.reader import Reader, refuse
 from ingest.swmm import SWMM
@@ -18,7 +19,20 @@ from ingest.table import CSV
 from ingest.vector import GEOPARQUET, VECTOR
 
 READERS: Final[Catalogue[Reader]] = Catalogue(
-    "reader", (IFC, CITYJSON, CITYJSONSEQ, OSM, RASTER, GEOPARQUET, EPANET, SWMM, CSV, VECTOR)
+    "reader",
+    (
+        IFC,
+        CITYJSON,
+        CITYJSONSEQ,
+        OSM,
+        RASTER,
+        POINTCLOUD,
+        GEOPARQUET,
+        EPANET,
+        SWMM,
+        CSV,
+        VECTOR,
+    ),
 )
 """In the order in which they are asked: the general ones last."""
 
@@ -78,8 +92,6 @@ REMEDIES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ".xls": ("spreadsheets are not read", "save the sheet as CSV"),
         ".xlsx": ("spreadsheets are not read", "save the sheet as CSV"),
         ".mdb": ("Access databases are not read", "export its layers as GeoPackage"),
-        ".las": ("point clouds are not read", "make a terrain raster (GeoTIFF) of it"),
-        ".laz": ("point clouds are not read", "make a terrain raster (GeoTIFF) of it"),
     }
 )
 """Suffix → what a file is that often comes and is not read, and what to do with it."""
