@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from cim.model import Mesh
 from cim.schema import CLASS_BY_CODE
 from layers.colour import Scheme, darker
+from layers.drawn import Drawn, Solids
 from layers.extrude import block_heights, blocks
-from layers.glb import FeatureTable, Surface, write
+from layers.glb import Surface
 from layers.ground import ground_heights
 from layers.layer import TileRequest, chosen
 from layers.legends import CONSTRUCTIONS, ELEMENTS, RELIEF
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 WALL_SHADE = 0.88
 """Light of a wall relative to the roof it carries."""
-
-PIXEL_SHARE = 64.0
-"""Positions are rounded to the width of the tile over 512 (its pixels) over this."""
 
 LINE_WIDTH = 3.0
 """Metres that a construction given as a line is drawn wide."""
@@ -42,32 +40,37 @@ class Painted:
     colours: NDArray[np.uint8]
 
 
-def draw_constructions(request: TileRequest) -> bytes:
+@Solids
+def draw_constructions(request: TileRequest) -> Drawn | None:
     """Bridges, tunnels and other constructions of one tile."""
     return _draw_classes(request, CONSTRUCTIONS)
 
 
-def draw_elements(request: TileRequest) -> bytes:
+@Solids
+def draw_elements(request: TileRequest) -> Drawn | None:
     """Building elements, doors, windows, installations and furniture of one tile, as meshes."""
     return _draw_classes(request, ELEMENTS, meshes_only=True)
 
 
-def draw_relief(request: TileRequest) -> bytes:
+@Solids
+def draw_relief(request: TileRequest) -> Drawn | None:
     """Terrain surfaces of one tile, as meshes."""
     return _draw_classes(request, RELIEF, meshes_only=True)
 
 
-def _draw_classes(request: TileRequest, scheme: Scheme, *, meshes_only: bool = False) -> bytes:
+def _draw_classes(
+    request: TileRequest, scheme: Scheme, *, meshes_only: bool = False
+) -> Drawn | None:
     rows = request.owned()
     if rows is None:
-        return b""
+        return None
     names = [CLASS_BY_CODE[code].name.lower() for code in rows.class_code.tolist()]
     colours = scheme.palette[scheme.of(names)]
-    return tile_of(request, Painted(rows, colours), meshes_only=meshes_only)
+    return solids_of(request, Painted(rows, colours), meshes_only=meshes_only)
 
 
-def tile_of(request: TileRequest, painted: Painted, *, meshes_only: bool = False) -> bytes:
-    """The GLB of painted objects; one that cannot be drawn is left out and counted."""
+def solids_of(request: TileRequest, painted: Painted, *, meshes_only: bool = False) -> Drawn:
+    """The solids of painted objects; one that cannot be drawn has none."""
     rows = painted.rows
     meshes = _best_meshes(request, rows, everything=meshes_only)
     drawn = np.zeros(len(rows.oid), bool)
@@ -80,18 +83,7 @@ def tile_of(request: TileRequest, painted: Painted, *, meshes_only: bool = False
     if len(rest) and not meshes_only:
         raised = _raised(request, chosen(rows, rest), painted.colours[rest])
         surfaces.append(raised.of_features(rest))
-    return finished(request, Surface.joined(surfaces), rows)
-
-
-def finished(request: TileRequest, surface: Surface, rows: "ObjectRows") -> bytes:
-    """The GLB of a surface whose features are `rows`."""
-    return write(
-        surface,
-        FeatureTable(rows.oid, rows.height, rows.class_code),
-        origin=request.address.centre,
-        layer=request.layer.name,
-        precision=request.address.width / 512 / PIXEL_SHARE,
-    )
+    return Drawn(Surface.joined(surfaces), rows)
 
 
 def _best_meshes(

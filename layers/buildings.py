@@ -7,7 +7,8 @@ import shapely
 from numpy.typing import NDArray
 
 from cim.schema import CLASSES
-from layers.bodies import Painted, tile_of
+from layers.bodies import Painted, solids_of
+from layers.drawn import Drawn, Solids
 from layers.extrude import block_heights
 from layers.layer import TileRequest, chosen
 from layers.legends import BUILDINGS
@@ -30,15 +31,16 @@ MODELLED = 10
 FUTURE = frozenset({"planned", "approved", "under construction"})
 
 
-def draw_buildings(request: TileRequest) -> bytes:
+@Solids
+def draw_buildings(request: TileRequest) -> Drawn | None:
     """The buildings of one tile as solids."""
     rows = request.owned()
     if rows is None:
-        return b""
+        return None
     rows = _without_modelled(request, _each_once(request, rows))
     if not len(rows.oid):
-        return b""
-    return tile_of(request, Painted(rows, building_colours(rows)))
+        return None
+    return solids_of(request, Painted(rows, building_colours(rows)))
 
 
 def building_colours(rows: "ObjectRows") -> NDArray[np.uint8]:

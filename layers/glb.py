@@ -6,7 +6,7 @@ https://registry.khronos.org/glTF/ and https://github.com/CesiumGS/glTF/tree/3d-
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,18 +18,15 @@ UNSIGNED_BYTE, BYTE, UNSIGNED_SHORT, UNSIGNED_INT, FLOAT = 5121, 5120, 5123, 512
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 SHORT_LIMIT = 65535
 
-TABLE_SCHEMA: dict[str, Any] = {
-    "id": "cim",
-    "classes": {
-        "object": {
-            "properties": {
-                "oid": {"type": "SCALAR", "componentType": "UINT32", "required": True},
-                "height": {"type": "SCALAR", "componentType": "FLOAT32"},
-                "class": {"type": "SCALAR", "componentType": "UINT16"},
-            }
-        }
-    },
+FAR = 8192.0
+"""Metres from the origin beyond which 32-bit floats are coarser than a millimetre."""
+
+NUMBERS: dict[str, Any] = {
+    "oid": {"type": "SCALAR", "componentType": "UINT32", "required": True},
+    "height": {"type": "SCALAR", "componentType": "FLOAT32"},
+    "class": {"type": "SCALAR", "componentType": "UINT16"},
 }
+"""Properties that every file has of its objects."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +87,13 @@ class FeatureTable:
     height: NDArray[np.float64]
     """Metres; NaN is unknown."""
     class_code: NDArray[np.int32]
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Further properties by name; ``""`` is unknown."""
+
+    def some(self, rows: NDArray[np.int64]) -> "FeatureTable":
+        """Only the rows with these numbers."""
+        texts = {name: [each[row] for row in rows] for name, each in self.texts.items()}
+        return FeatureTable(self.oid[rows], self.height[rows], self.class_code[rows], texts)
 
 
 @dataclass(slots=True)
@@ -143,15 +147,14 @@ def write(
     surface: Surface,
     table: FeatureTable,
     *,
-    origin: tuple[float, float],
-    layer: str,
+    about: Mapping[str, Any],
     precision: float = 0.0,
 ) -> bytes:
     """A GLB of `surface`, whose features are rows of `table`; ``b""`` if it has no triangles.
 
     Only objects with triangles are in the file, the others are counted as ``skipped``.
     Positions are 16-bit whole numbers if steps of `precision` metres or less then suffice, else
-    32-bit floats. `origin` is the longitude and latitude of (0, 0).
+    32-bit floats. `about` is said of the whole in ``asset.extras.cim``.
     """
     if not len(surface.triangles):
         return b""
@@ -162,12 +165,11 @@ def write(
     accessors = [_indices(chunks, surface)]
     position, node = _positions(chunks, surface, precision)
     accessors += [position, *_shading(chunks, surface), _features(chunks, features, len(present))]
-    rows = FeatureTable(table.oid[present], table.height[present], table.class_code[present])
-    document = _document(node, len(present), _table_views(chunks, rows))
+    rows = table.some(present)
+    document = _document(node, len(present), _table_views(chunks, rows), _schema(rows))
     document["asset"]["extras"] = {
         "cim": {
-            "origin": list(origin),
-            "layer": layer,
+            **about,
             "count": len(present),
             "skipped": len(drawn) - len(present),
         }
@@ -201,6 +203,10 @@ def _positions(
         node |= {"translation": low.tolist(), "scale": [step] * 3}
         component = UNSIGNED_SHORT
     else:
+        if np.abs(y_up).max() > FAR:
+            middle = np.round((low + high) / 2)
+            node["translation"] = middle.tolist()
+            y_up = y_up - middle[:, None]
         stored = y_up.T.astype("<f4", order="C")
         component = FLOAT
     view = chunks.add(stored, ARRAY_BUFFER)
@@ -233,15 +239,29 @@ def _features(chunks: _Chunks, features: NDArray[np.int64], present: int) -> _Ac
 
 
 def _table_views(chunks: _Chunks, table: FeatureTable) -> dict[str, dict[str, int]]:
-    return {
+    views = {
         "oid": {"values": chunks.add(table.oid.astype("<u4"))},
         "height": {"values": chunks.add(table.height.astype("<f4"))},
         "class": {"values": chunks.add(table.class_code.astype("<u2"))},
     }
+    for name, texts in table.texts.items():
+        parts = [each.encode() for each in texts]
+        ends = np.cumsum([0, *map(len, parts)], dtype="<u4")
+        body = np.frombuffer(b"".join(parts) or b" ", np.uint8)
+        views[name] = {"values": chunks.add(body), "stringOffsets": chunks.add(ends)}
+    return views
+
+
+def _schema(table: FeatureTable) -> dict[str, Any]:
+    properties = {name: {"type": "STRING", "noData": ""} for name in table.texts}
+    return {"id": "cim", "classes": {"object": {"properties": NUMBERS | properties}}}
 
 
 def _document(
-    node: dict[str, Any], count: int, properties: dict[str, dict[str, int]]
+    node: dict[str, Any],
+    count: int,
+    properties: dict[str, dict[str, int]],
+    schema: dict[str, Any],
 ) -> dict[str, Any]:
     identified = {"featureCount": count, "attribute": 0, "propertyTable": 0}
     primitive = {
@@ -258,9 +278,7 @@ def _document(
         "asset": {"version": "2.0"},
         "extensionsUsed": ["EXT_mesh_features", "EXT_structural_metadata", "KHR_mesh_quantization"],
         "extensionsRequired": ["KHR_mesh_quantization"],
-        "extensions": {
-            "EXT_structural_metadata": {"schema": TABLE_SCHEMA, "propertyTables": [table]}
-        },
+        "extensions": {"EXT_structural_metadata": {"schema": schema, "propertyTables": [table]}},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [node],

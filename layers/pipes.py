@@ -10,8 +10,8 @@ import shapely
 from numpy.typing import NDArray
 
 from cim.schema import CLASSES
-from layers.bodies import finished
 from layers.colour import darker
+from layers.drawn import Drawn, Solids
 from layers.extrude import blocks
 from layers.glb import Surface
 from layers.ground import lowest_z, terrain_at
@@ -64,17 +64,18 @@ class _Details:
     colours: NDArray[np.uint8]
 
 
-def draw_pipes(request: TileRequest) -> bytes:
+@Solids
+def draw_pipes(request: TileRequest) -> Drawn | None:
     """The pipes, cables and ducts of one tile."""
     rows = request.owned()
     if rows is None:
-        return b""
+        return None
     details = _details(request, rows)
     parts, owner = parts_of(rows.geometry)
     lines = shapely.get_dimensions(parts) == 1
     xyz, line = shapely.get_coordinates(parts[lines], include_z=True, return_index=True)
     if not len(xyz):
-        return b""
+        return None
     bare = ~np.isfinite(xyz[:, 2])
     if bare.any():
         xyz[bare, 2] = np.nan_to_num(terrain_at(request, xyz[bare, :2])) - DEPTH
@@ -82,14 +83,15 @@ def draw_pipes(request: TileRequest) -> bytes:
     owner = owner[lines]
     sides = NEAR_SIDES if request.address.z >= request.layer.max_zoom else FAR_SIDES
     tube = tubes(points, line, details.diameter[owner] / 2, details.colours[owner], sides)
-    return finished(request, tube.of_features(owner), rows)
+    return Drawn(tube.of_features(owner), rows)
 
 
-def draw_nodes(request: TileRequest) -> bytes:
+@Solids
+def draw_nodes(request: TileRequest) -> Drawn | None:
     """The manholes, valves and other nodes of one tile, as shafts below the ground."""
     rows = request.owned()
     if rows is None:
-        return b""
+        return None
     details = _details(request, rows)
     middles = request.middles(rows)
     shape = np.array([SHAFTS.get(code, (0.2, 0.5)) for code in rows.class_code.tolist()])
@@ -101,7 +103,7 @@ def draw_nodes(request: TileRequest) -> bytes:
     rings = rings_of(lids)
     rings = rings.moved(request.placement.local(rings.xy))
     shafts = blocks(rings, top - depth, top, darker(details.colours, 0.8), details.colours)
-    return finished(request, Surface.joined((shafts,)), rows)
+    return Drawn(Surface.joined((shafts,)), rows)
 
 
 def _details(request: TileRequest, rows: "ObjectRows") -> _Details:

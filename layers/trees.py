@@ -3,8 +3,8 @@
 import numpy as np
 import shapely
 
-from layers.bodies import finished
 from layers.colour import rgba
+from layers.drawn import Drawn, Solids
 from layers.extrude import block_heights
 from layers.glb import Surface
 from layers.ground import ground_heights
@@ -51,11 +51,12 @@ def _shape() -> Surface:
 SHAPE = _shape()
 
 
-def draw_trees(request: TileRequest) -> bytes:
+@Solids
+def draw_trees(request: TileRequest) -> Drawn | None:
     """The trees of one tile; a tree given by its crown's outline stands in the middle of it."""
     owned = request.owned()
     if owned is None:
-        return b""
+        return None
     rows = chosen(owned, ~shapely.is_empty(owned.geometry))
     count, size = len(rows.oid), len(SHAPE.positions)
     known, unknown = block_heights(rows.height, np.full(count, np.nan))
@@ -76,4 +77,4 @@ def draw_trees(request: TileRequest) -> bytes:
         np.repeat(number, size),
         (SHAPE.triangles[None] + number[:, None, None] * size).reshape(-1, 3),
     )
-    return finished(request, stand, rows)
+    return Drawn(stand, rows)
