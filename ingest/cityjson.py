@@ -170,7 +170,7 @@ def _batch(frame: Frame, rows: Objects, pool: Floats, arrays: Tokens | None = No
         lost = {rows.ids[row] for row in rows.broken}
         objects = objects[~objects["object_id"].isin(lost)].reset_index(drop=True)
         objects.loc[objects["parent_id"].isin(lost), "parent_id"] = None
-        found.meshes = [mesh for mesh in found.meshes if mesh.object_id not in lost]
+        found.meshes = found.meshes.only(~np.isin(found.meshes.object_ids, list(lost)))
     return Batch(objects, found.meshes)
 
 

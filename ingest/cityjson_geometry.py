@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from cim.model import Mesh
+from cim.meshes import Meshes, Runs
 from ingest.cityjson_boundaries import Flat, Shape, flattened, offsets, summed
 from ingest.cityjson_surfaces import Surfaces, surfaces_of
 from ingest.cityjson_text import Tokens
@@ -27,11 +27,15 @@ WATERTIGHT: Final = 0.99
 """Share of the area facing up that must face down for a surface to have a bottom."""
 
 
+ROUNDS: Final = 3
+"""Shapes of a vertex that are told apart without sorting."""
+
+
 @dataclass(slots=True, eq=False)
 class Bodies:
     """What the surfaces of a batch amount to."""
 
-    meshes: list[Mesh] = field(default_factory=list)
+    meshes: Meshes = field(default_factory=lambda: Meshes.of(()))
     footprints: NDArray[np.object_] = field(default_factory=lambda: np.empty(0, object))
     """(rows,) Polygon, MultiPolygon or None."""
     low: Floats = field(default_factory=lambda: np.empty(0))
@@ -60,7 +64,7 @@ def bodies(
         As `flattened`.
     """
     flat = flattened(shapes, arrays)
-    surfaces = surfaces_of([shape.source for shape in shapes], flat.shape_faces)
+    surfaces = surfaces_of([shape.source for shape in shapes], flat)
     degenerate = _cleaned(flat, surfaces)
     if not flat.shape_corners.all():
         kept = flat.shape_corners > 0
@@ -142,36 +146,30 @@ class _Model:
         found.meshes = self._meshes(ids)
         self._outline(found)
 
-    def _meshes(self, ids: Sequence[str]) -> list[Mesh]:
-        flat = self.flat
-        starts = offsets(self.points_of)
-        local = self.slot - np.repeat(starts[:-1], flat.shape_corners)
-        corner = offsets(flat.shape_corners).tolist()
-        ring = offsets(flat.shape_rings).tolist()
-        face = offsets(flat.shape_faces).tolist()
-        shell = offsets(flat.shape_shells).tolist()
-        point = starts.tolist()
-        indices, ring_sizes, face_rings = (
-            each.astype(np.uint32) for each in (local, flat.ring_sizes, flat.face_rings)
-        )
-        shell_faces = flat.shell_faces.tolist()
+    def _meshes(self, ids: Sequence[str]) -> Meshes:
+        flat, faces = self.flat, self.flat.shape_faces
         parts, face_part = self.surfaces.parts, self.surfaces.face_part
-        none = np.empty(0, np.uint16)
-        return [
-            Mesh(
-                ids[shape.row],
-                shape.lod,
-                shape.kind,
-                self.points[point[n] : point[n + 1]],
-                indices[corner[n] : corner[n + 1]],
-                ring_sizes[ring[n] : ring[n + 1]],
-                face_rings[face[n] : face[n + 1]],
-                face_part[face[n] : face[n + 1]] if len(parts[n]) > 1 else none,
-                parts[n],
-                tuple(shell_faces[shell[n] : shell[n + 1]]) if shell[n + 1] - shell[n] > 1 else (),
-            )
-            for n, shape in enumerate(self.shapes)
-        ]
+        several = np.fromiter(map(len, parts), np.int64, len(parts)) > 1
+        hollow = flat.shape_shells > 1
+        local = self.slot - np.repeat(offsets(self.points_of)[:-1], flat.shape_corners)
+        unknown = [None] * len(parts)
+        return Meshes(
+            [ids[shape.row] for shape in self.shapes],
+            [shape.lod for shape in self.shapes],
+            [shape.kind for shape in self.shapes],
+            Runs.counted(self.points, self.points_of),
+            Runs.counted(local.astype(np.uint32), flat.shape_corners),
+            Runs.counted(flat.ring_sizes.astype(np.uint32), flat.shape_rings),
+            Runs.counted(flat.face_rings.astype(np.uint32), faces),
+            Runs.counted(face_part[np.repeat(several, faces)], np.where(several, faces, 0)),
+            Runs.counted(
+                flat.shell_faces[np.repeat(hollow, flat.shape_shells)].astype(np.uint32),
+                np.where(hollow, flat.shape_shells, 0),
+            ),
+            parts,
+            unknown,
+            unknown,
+        )
 
     def _outline(self, found: Bodies) -> None:
         """Footprints: of LoD 0, else of ground surfaces, else of what faces down (or up)."""
@@ -238,21 +236,35 @@ class _Model:
 def _own_points(corners: Ints, counts: Ints) -> tuple[Ints, Ints, Ints]:
     """Give each shape vertices of its own: (k,) slot, (m,) vertex in each slot, (s,) slots.
 
-    Files mostly number an object's vertices in a row, so a table over each shape's range of
-    numbers is small and needs no sorting.
+    A shape's vertices come in the order in which it names them, so that neither the numbers in
+    the file nor its other objects matter.
     """
-    starts = offsets(counts)[:-1]
-    low = np.minimum.reduceat(corners, starts)
-    span = np.maximum.reduceat(corners, starts) - low + 1
-    if span.sum() > 16 * len(corners) + 4096:
-        shape = np.repeat(np.arange(len(counts)), counts)
-        width = int(corners.max()) + 1
-        keys, slot = np.unique(shape * width + corners, return_inverse=True)
-        return slot, keys % width, np.bincount(keys // width, minlength=len(counts))
-    base = np.cumsum(span) - span
-    place = corners + np.repeat(base - low, counts)
-    used = np.zeros(int(span.sum()), bool)
-    used[place] = True
-    rank = np.cumsum(used) - 1
-    vertices = np.flatnonzero(used) - np.repeat(base - low, np.add.reduceat(used, base))
-    return rank[place], vertices, np.add.reduceat(used, base, dtype=np.int64)
+    shape = np.repeat(np.arange(len(counts)), counts)
+    first = _first_named(corners - corners.min(), shape)
+    named = np.zeros(len(corners), bool)
+    named[first] = True
+    rank = np.cumsum(named) - 1
+    return rank[first], corners[named], np.bincount(shape[named], minlength=len(counts))
+
+
+def _first_named(vertices: Ints, shapes: Ints) -> Ints:
+    """(k,) where the same shape names the same vertex for the first time.
+
+    Each round serves, for every vertex, the last of the shapes that still name it: no sorting,
+    and most vertices belong to one shape or two.
+    """
+    first = np.empty(len(vertices), np.int64)
+    holder, earliest = (np.zeros(int(vertices.max()) + 1, np.int64) for _ in range(2))
+    waiting = np.arange(len(vertices))
+    for _ in range(ROUNDS):
+        vertex, shape = vertices[waiting], shapes[waiting]
+        holder[vertex] = shape
+        served = holder[vertex] == shape
+        mine, at = vertex[served], waiting[served]
+        earliest[mine[::-1]] = at[::-1]
+        first[at] = earliest[mine]
+        waiting = waiting[~served]
+    keys = shapes[waiting] * len(holder) + vertices[waiting]
+    _, leader, member = np.unique(keys, return_index=True, return_inverse=True)
+    first[waiting] = waiting[leader[member]]
+    return first

@@ -120,7 +120,7 @@ class Shared:
         if self.cut is not None:
             for said in said_of(geometry):
                 if said.get("values") is not None:
-                    said["values"] = orjson.loads(self.cut.values[said["values"]])
+                    said["values"] = self.cut.values[said["values"]]
 
     def shape(self, row: int, geometry: dict[str, Any], pool: tuple[int, int]) -> Shape:
         """A geometry with surfaces of its own."""
@@ -264,7 +264,7 @@ def _attributes(
 ) -> dict[str, Any]:
     given = each.get("attributes")
     attributes: dict[str, Any] = given if isinstance(given, dict) else {}
-    for name in rename.keys() & attributes.keys():
+    for name in [each for each in rename if each in attributes]:  # the first counts most
         column = rename[name]
         value = _converted(column, attributes[name])
         if value is not None and known[column][row] is None:

@@ -1,13 +1,17 @@
 """What CityJSON says about each face: semantic surfaces and material colours."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from operator import methodcaller
 from typing import Any, Final
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
+
+from ingest.cityjson_boundaries import Flat, offsets
 
 GROUND: Final = frozenset({"GroundSurface", "WaterGroundSurface"})
 """Surfaces that an object stands on."""
@@ -24,7 +28,7 @@ _TYPE: Final = methodcaller("get", "type")
 class Surfaces:
     """Parts of many geometries, and which of them each face is."""
 
-    parts: list[tuple[Part, ...]]
+    parts: list[Sequence[Part]]
     """Per geometry."""
     face_part: NDArray[np.uint16]
     """(f,) entry of its geometry's parts."""
@@ -43,30 +47,69 @@ class Surfaces:
         return Surfaces(parts, self.face_part, self.ground, self.unmatched)
 
 
-def surfaces_of(geometries: Sequence[Mapping[str, Any]], faces: NDArray[np.int64]) -> Surfaces:
-    """Semantics and colours of `geometries` that have `faces` faces each."""
-    parts: list[tuple[Part, ...]] = []
-    values: list[Sequence[int | None]] = []
-    unmatched = 0
-    for geometry, count in zip(geometries, faces.tolist(), strict=True):
-        own, value, matched = _parts(geometry, count)
-        parts.append(own)
-        if own:
-            values.append(value)
-        unmatched += not matched
-    total = int(faces.sum())
-    face_part, ground = np.zeros(total, np.uint16), np.zeros(total, bool)
-    if values:
-        sizes = np.fromiter(map(len, parts), np.int64, len(parts))
-        said = np.repeat(sizes > 0, faces)
-        last = np.repeat(sizes - 1, faces)[said]
-        raw = np.array(list(chain.from_iterable(values)), np.float64)  # None becomes NaN
-        number = np.where((raw >= 0) & (raw <= last), raw, last).astype(np.int64)
-        face_part[said] = number
-        kinds = map(_TYPE, chain.from_iterable(parts))
-        standing = np.array([kind in GROUND for kind in kinds])
-        ground[said] = standing[number + np.repeat(np.cumsum(sizes) - sizes, faces)[said]]
-    return Surfaces(parts, face_part, ground, unmatched)
+def surfaces_of(geometries: Sequence[Mapping[str, Any]], flat: Flat) -> Surfaces:
+    """Semantics and colours of `geometries`, whose faces are in `flat`."""
+    starts, counts = offsets(flat.shape_shells).tolist(), flat.shell_faces.tolist()
+    shells = [counts[start:end] for start, end in pairwise(starts)]
+    found = [_parts(each, own) for each, own in zip(geometries, shells, strict=True)]
+    parts: list[Sequence[Part]] = [own for own, _ in found]
+    texts = [text for _, text in found]
+    faces = flat.shape_faces
+    numbers = _numbers(texts, faces)
+    if numbers is None:
+        texts = [
+            text and _expanded(text, each["type"], own)
+            for text, each, own in zip(texts, geometries, shells, strict=True)
+        ]
+        numbers = _numbers(texts, faces)
+    unmatched = [at for at, text in enumerate(texts) if text == b""]
+    for at in unmatched:
+        parts[at] = ()
+    face_part, ground = np.zeros(int(faces.sum()), np.uint16), np.zeros(int(faces.sum()), bool)
+    if numbers is not None and len(numbers):
+        said = np.repeat(_saying(texts), faces)
+        owner = np.repeat(np.arange(len(parts)), faces)[said]
+        numbers = _without_gaps(numbers, owner, parts)
+        face_part[said], ground[said] = numbers, _standing(parts, owner, numbers)
+    return Surfaces(parts, face_part, ground, len(unmatched))
+
+
+def _without_gaps(
+    numbers: NDArray[np.int64], owner: NDArray[np.int64], parts: list[Sequence[Part]]
+) -> NDArray[np.int64]:
+    """The same, where faces that are none of the parts are one more that says nothing."""
+    sizes = np.fromiter(map(len, parts), np.int64, len(parts))[owner]
+    unsaid = (numbers < 0) | (numbers >= sizes)
+    for at in np.unique(owner[unsaid]).tolist():
+        parts[at] = (*parts[at], NOTHING)
+    return np.where(unsaid, sizes, numbers)
+
+
+def _standing(
+    parts: Sequence[Sequence[Part]], owner: NDArray[np.int64], numbers: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which of the faces, parts by number and geometry, are ground surfaces."""
+    sizes = np.fromiter(map(len, parts), np.int64, len(parts))
+    kinds = map(_TYPE, chain.from_iterable(parts))
+    standing = np.array([kind in GROUND for kind in kinds])
+    return standing[numbers + (np.cumsum(sizes) - sizes)[owner]]
+
+
+def _saying(texts: Sequence[bytes | None]) -> NDArray[np.bool_]:
+    return np.fromiter(map(bool, texts), bool, len(texts))
+
+
+def _numbers(texts: Sequence[bytes | None], faces: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """The numbers in JSON arrays, null being -1; None if there is not one for each face.
+
+    Texts that are None or empty say nothing.
+    """
+    joined = b",".join(filter(None, texts))
+    bare = joined.replace(b"null", b"-1").translate(None, b"[] \t\r\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # NumPy's, when it cannot read on
+        found = np.fromstring(bare, np.int64, sep=",") if bare else np.empty(0, np.int64)
+    return found if len(found) == int(faces[_saying(texts)].sum()) else None
 
 
 def said_of(geometry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -80,102 +123,108 @@ def said_of(geometry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _parts(
-    geometry: Mapping[str, Any], count: int
-) -> tuple[tuple[Part, ...], Sequence[int | None], bool]:
-    """Parts of one geometry, the part of each face (None: the last), and whether it fits."""
+    geometry: Mapping[str, Any], shells: Sequence[int]
+) -> tuple[Sequence[Part], bytes | None]:
+    """Parts of one geometry, and as JSON the part of each face, null being none of them.
+
+    None says nothing about any face; an empty text, that what is said does not fit.
+    """
     semantics, material = geometry.get("semantics"), geometry.get("material")
     if not semantics and not material:
-        return (), (0,) * count, True
-    said, fits = _semantics(semantics, count, geometry["type"])
-    surfaces = tuple(semantics.get("surfaces") or ()) if said and semantics else ()
-    if not set(map(type, surfaces)) <= {dict}:
-        said, surfaces, fits = None, (), False
-    colours = _colours(material, geometry)
-    if colours is None:
-        if said is None:
-            return (), (0,) * count, fits
-        return ((*surfaces, NOTHING) if None in said else surfaces), said, fits
-    if len(colours) == 1 and count != 1:
-        colours = colours * count
-    if len(colours) != count:
-        return (), (0,) * count, False
-    return *_combined(surfaces, said or [None] * count, colours), fits
+        return (), None
+    surfaces, text = _semantics(semantics) if semantics else ((), None)
+    theme = _theme(material)
+    known: Sequence[Part] = geometry.get("materials", ())
+    if theme is None or not known:
+        return surfaces, text
+    kind, nothing = geometry["type"], orjson.dumps([None] * sum(shells))
+    if theme.get("value") is not None:
+        colours = orjson.dumps([theme["value"]] * sum(shells))
+    else:
+        colours = _expanded(_as_json(theme.get("values")), kind, shells)
+    said = text and _expanded(text, kind, shells)
+    if colours == b"" or said == b"":
+        return (), b""
+    return _combined((surfaces, known), orjson.loads(said or nothing), orjson.loads(colours))
 
 
-def _semantics(semantics: Any, count: int, kind: str) -> tuple[Sequence[int | None] | None, bool]:
-    """Semantic surface of each face, None where there is none; and whether that fits."""
-    values = semantics.get("values") if isinstance(semantics, Mapping) else None
+def _semantics(semantics: Any) -> tuple[Sequence[Part], bytes | None]:
+    """Semantic surfaces, and which of them each face is as JSON."""
+    if not isinstance(semantics, Mapping):
+        return (), b""
+    values, surfaces = semantics.get("values"), semantics.get("surfaces") or ()
     if values is None:
-        return None, not semantics or isinstance(semantics, Mapping)
-    flat = unnested(values, kind)
-    if flat is None or len(flat) != count:
-        return None, False
-    return flat, True
+        return (), None
+    if not set(map(type, surfaces)) <= {dict}:
+        return (), b""
+    return surfaces, _as_json(values)
 
 
-def unnested(values: Any, kind: str) -> list[int | None] | None:
-    """One entry per face of values nested like the boundaries of a `kind`; None if they are not."""
-    depth = {"MultiSurface": 0, "CompositeSurface": 0, "Solid": 1}.get(kind, 2)
+def _expanded(text: bytes, kind: str, shells: Sequence[int]) -> bytes:
+    """The same numbers with one for each face, where null stands for all faces of a shell.
+
+    Empty if they do not fit the shells, which have so many faces.
+    """
     try:
-        for _ in range(depth):
+        values = orjson.loads(text)
+        if kind not in {"MultiSurface", "CompositeSurface"}:
+            if kind != "Solid":  # a null for a whole solid is one for its only shell
+                values = list(
+                    chain.from_iterable([None] if each is None else each for each in values)
+                )
+            values = [
+                [None] * faces if each is None else each
+                for each, faces in zip(values, shells, strict=True)
+            ]
             values = list(chain.from_iterable(values))
-    except TypeError:
-        return None
-    if not isinstance(values, list):
-        return None
-    if not set(map(type, values)) <= {int, type(None)}:
-        return None
-    return values
+    except (TypeError, ValueError):
+        return b""
+    fits = isinstance(values, list) and len(values) == sum(shells)
+    if not fits or not set(map(type, values)) <= {int, type(None)}:
+        return b""
+    return orjson.dumps(values)
 
 
-def _colours(material: Any, geometry: Mapping[str, Any]) -> list[Part | None] | None:
-    """Material of each face (or a single one for all) in the first theme; None without any."""
+def _as_json(values: Any) -> bytes:
+    """What was cut out of a text stays as it is."""
+    return values if isinstance(values, bytes) else orjson.dumps(values)
+
+
+def _theme(material: Any) -> Mapping[str, Any] | None:
+    """The first theme of materials; None without any."""
     if not isinstance(material, Mapping) or not material:
         return None
     theme = next(iter(material.values()))
-    known: Sequence[Part] = geometry.get("materials", ())
-    if not isinstance(theme, Mapping) or not known:
-        return None
-    single = theme.get("value")
-    if single is not None:
-        return [_at(known, single)]
-    numbers = unnested(theme.get("values"), geometry["type"])
-    return None if numbers is None else [_at(known, each) for each in numbers]
+    return theme if isinstance(theme, Mapping) else None
 
 
-def _at(known: Sequence[Part], number: int | None) -> Part | None:
-    if number is None or not 0 <= number < len(known):
-        return None
-    return known[number]
+def _at(known: Sequence[Part], number: int | None) -> Part:
+    return NOTHING if number is None or not 0 <= number < len(known) else known[number]
 
 
 def _combined(
-    surfaces: Sequence[Part], said: Sequence[int | None], colours: Sequence[Part | None]
-) -> tuple[tuple[Part, ...], list[int]]:
+    known: tuple[Sequence[Part], Sequence[Part]],
+    said: Sequence[int | None],
+    colours: Sequence[int | None],
+) -> tuple[Sequence[Part], bytes]:
     """One part for each pair of surface and material that occurs."""
-    numbers: dict[tuple[int | None, int], int] = {}
-    parts: list[Part] = []
-    faces = []
-    for surface, colour in zip(said, colours, strict=True):
-        key = surface, id(colour)
-        if key not in numbers:
-            numbers[key] = len(parts)
-            parts.append({**(_at(surfaces, surface) or NOTHING), **(colour or NOTHING)})
-        faces.append(numbers[key])
-    return tuple(parts), faces
+    numbers = {pair: at for at, pair in enumerate(dict.fromkeys(zip(said, colours, strict=True)))}
+    parts = [{**_at(known[0], one), **_at(known[1], two)} for one, two in numbers]
+    return parts, orjson.dumps([numbers[pair] for pair in zip(said, colours, strict=True)])
 
 
 def materials_of(appearance: Any) -> list[Part]:
-    """The materials of a file as ``{"color": [r, g, b, a]}``, 0 to 1, with their names."""
+    """The materials of a file as ``{"color": [r, g, b, a], "material": {…}}``, 0 to 1."""
     found = appearance.get("materials") if isinstance(appearance, Mapping) else None
     return [_material(each) for each in found] if isinstance(found, list) else []
 
 
 def _material(material: Any) -> Part:
+    """Its colour, and all that the file says of it under ``material``."""
     if not isinstance(material, Mapping):
         return NOTHING
     colour = material.get("diffuseColor")
     if not isinstance(colour, list) or len(colour) != 3:
-        return NOTHING
+        return {"material": material}
     opacity = 1 - float(material.get("transparency") or 0)
-    return {"color": [*(float(each) for each in colour), opacity]}
+    return {"color": [*(float(each) for each in colour), opacity], "material": material}
