@@ -6,19 +6,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import shapely
 
 from cim.model import Batch, Finding, Mesh, Rejection
+from ingest.amend import anchor
 from ingest.cityjson_document import uncollected
 from ingest.ifc.buildings import Extent, Extents
-from ingest.ifc.georeference import Georeference, georeference
+from ingest.ifc.georeference import Georeference, Statements, georeference
 from ingest.ifc.harmless import harmless
-from ingest.ifc.mapconversion import find_conversion, find_site
+from ingest.ifc.mapconversion import find_conversion
 from ingest.ifc.meshes import Shape
+from ingest.ifc.placechecks import elevation_findings, size_findings
 from ingest.ifc.products import Product, Products
 from ingest.ifc.properties import PropertyReader
 from ingest.ifc.shapes import Shapes, Wanted, middle
+from ingest.ifc.sitepoint import SitePoint, find_origin, find_site
 from ingest.ifc.source import Model
 from ingest.ifc.step import StepFile
 from ingest.ifc.units import Units
@@ -67,12 +71,8 @@ class Extraction:
     def reading(self, shapes: Shapes) -> Reading:
         """The objects with their `shapes`, placed on Earth."""
         options, step, products = self._options, self._step, self._products
-        placed = georeference(
-            find_conversion(step, self._units),
-            find_site(step, self._units),
-            middle(shapes),
-            options.crs,
-        )
+        centre, site = middle(shapes), find_site(step, self._units)
+        placed = georeference(self._statements(site), centre)
         damaged = [
             Rejection(f"after #{each.after}", "damaged_entity", "is no STEP entity", each.text)
             for each in step.damage
@@ -87,9 +87,33 @@ class Extraction:
             length_unit=self._units.length_name,
             rejected=[*products.rejected, *damaged],
             findings=[
-                *self._findings(), *products.findings, *shapes.findings, *placed.findings
+                *self._findings(),
+                *products.findings,
+                *shapes.findings,
+                *placed.findings,
+                *elevation_findings(site),
+                *self._size_findings(shapes),
             ],
         )  # fmt: skip
+
+    def _statements(self, site: SitePoint | None) -> Statements:
+        options, step, units = self._options, self._step, self._units
+        return Statements(
+            find_conversion(step, units),
+            site,
+            find_origin(step, units, site),
+            options.crs,
+            anchor(options.anchor) if options.anchor else None,
+        )
+
+    def _size_findings(self, shapes: Shapes) -> tuple[Finding, ...]:
+        if not any(each.city_class == "Building" for each in self._products.objects):
+            return ()
+        boxes = [(each.vertices.min(0), each.vertices.max(0)) for each in shapes.meshes.values()]
+        if not boxes:
+            return ()
+        low, high = np.array(boxes).min(0)[0], np.array(boxes).max(0)[1]
+        return size_findings(high - low, self._units.length or 1.0)
 
     def _batches(self, shapes: Shapes, placed: Georeference) -> Iterator[Batch]:
         moved = {

@@ -1,35 +1,31 @@
-"""Where on Earth an IFC model stands: from its map conversion, its coordinates or its site.
+"""Where on Earth an IFC model stands: what the user says, else the best evidence in the file.
 
-The best evidence goes first: a map conversion, then coordinates that are absolute already,
-then latitude and longitude of the site with true north. What contradicts is reported.
+A map conversion goes first, then coordinates that are absolute already, then latitude and
+longitude of the site with true north. What contradicts is reported.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import CRS, Geod, Transformer
+from pyproj import CRS, Proj, Transformer
 
 from cim.model import Finding
-from ingest.ifc.mapconversion import MapConversion, SitePoint
+from ingest.amend import Anchor
+from ingest.candidates import candidates, listed, only_one, proposals
+from ingest.ifc.mapconversion import MapConversion
+from ingest.ifc.placechecks import apart, far_from_origin, north_finding, site_finding
+from ingest.ifc.sitepoint import SitePoint
 
 SAY_CRS = "say which with --crs, such as EPSG:4549"
 ABSOLUTE = 1e5
 """Metres from the origin beyond which coordinates are taken for a map's."""
 _CONTRADICTION = 1000.0  # metres between two statements of where the model is
-_PLACEHOLDERS = {
-    "Boston": (42.358, -71.06),
-    "London": (51.5, -0.126),
-    "Munich": (48.135, 11.58),
-    "Amersfoort": (52.15, 5.383),
-    "Abu Dhabi": (24.467, 54.367),
-    "Greenwich": (51.477, 0.0),
-}
-"""What authoring tools write when nobody has said where the project is (degrees)."""
-_NEAR_PLACEHOLDER = 0.02  # degrees
 
 Points = NDArray[np.float64]
+Projection = Callable[[float, float], tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,31 +51,71 @@ class Georeference:
         return moved
 
 
-def georeference(
-    conversion: MapConversion | None, site: SitePoint | None, centre: Points, crs: str = ""
-) -> Georeference:
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """All that is said of a model's place."""
+
+    conversion: MapConversion | None = None
+    site: SitePoint | None = None
+    """Latitude and longitude of the site."""
+    origin: SitePoint | None = None
+    """Degrees that the file gives for its origin (IfcRigidOperation)."""
+    crs: str = ""
+    """What the user says."""
+    anchor: Anchor | None = None
+    """What the user says."""
+
+
+def georeference(said: Statements, centre: Points) -> Georeference:
     """How to place a model whose middle is at `centre` (3,), in local metres.
 
-    `crs` is what the user says and goes before what the file says. Without any evidence the
-    result has no CRS and a finding that asks for one.
+    What the user says goes before what the file says. Without any evidence the result has no CRS
+    and a finding that asks for one.
     """
     absolute = bool(np.abs(centre[:2]).max() > ABSOLUTE)
-    known = None if site is None or site.is_null else site
+    known = None if said.site is None or said.site.is_null else said.site
+    if said.anchor is not None:
+        return _by_anchor(said, said.anchor, centre)
+    conversion = said.conversion
     if conversion is not None and conversion.is_null and known and not absolute:
         # only the CRS is meant: nothing lies at the origin of a map
-        placed = _by_site(known, crs or conversion.crs)
-        return replace(placed, crs_source="user" if crs else "file")
-    if conversion is not None and (conversion.crs or crs):
-        return _checked(_by_conversion(conversion, centre, crs), site, centre)
+        placed = _by_site(known, said.crs or conversion.crs, centre)
+        return replace(placed, crs_source="user" if said.crs else "file")
+    if conversion is not None and (conversion.crs or said.crs):
+        placed = _by_conversion(conversion, centre, said.crs)
+        return _with_north(_checked(placed, said.site, centre), said.site, centre)
     findings: tuple[Finding, ...] = () if conversion is None else (_unknown_crs(conversion),)
-    if absolute:
-        placed = _by_coordinates(centre, crs)
-        placed = _checked(placed, site, centre) if placed.crs else placed
+    if said.origin is not None and not absolute:
+        placed = _checked(_by_degrees(said.origin, said.crs), said.site, centre)
+    elif absolute:
+        placed = _by_coordinates(centre, said.crs)
+        placed = _checked(placed, said.site, centre) if placed.crs else placed
     elif known is not None:
-        placed = _by_site(known, crs)
+        placed = _by_site(known, said.crs, centre)
     else:
-        placed = _unplaced(site, crs)
+        placed = _unplaced(said.site, said.crs)
     return replace(placed, findings=findings + placed.findings)
+
+
+def _by_anchor(said: Statements, anchor: Anchor, centre: Points) -> Georeference:
+    north = math.pi / 2 + math.radians(anchor.turn)
+    point = SitePoint(anchor.lat, anchor.lon, anchor.height, (0.0, 0.0, 0.0), north)
+    told = Finding(
+        "info",
+        "placed_by_user",
+        f"its origin was put at {anchor.lat:.6f}, {anchor.lon:.6f}, height {anchor.height:g} m, "
+        f"turned {anchor.turn:g}° clockwise, as the user says",
+    )
+    placed = replace(_at(point, said.crs), crs_source="user", findings=(told,))
+    placed = replace(placed, findings=placed.findings + far_from_origin(centre))
+    return _checked(placed, said.site, centre)
+
+
+def _by_degrees(origin: SitePoint, crs: str) -> Georeference:
+    where = f"{origin.latitude:.6f}, {origin.longitude:.6f}"
+    message = f"placed by the latitude and longitude of its IfcRigidOperation ({where})"
+    told = Finding("info", "placed_by_map_conversion", message)
+    return replace(_at(origin, crs), findings=(told,))
 
 
 def _by_conversion(conversion: MapConversion, centre: Points, crs: str) -> Georeference:
@@ -116,6 +152,8 @@ def _without_double(placed: Georeference, centre: Points) -> Georeference:
         "coordinates are absolute already and a map conversion would move them again; "
         "the conversion was left out",
         hint="check the position; export with either of the two",
+        evidence=f"coordinates near {centre[0]:.0f} / {centre[1]:.0f}, the conversion adds "
+        f"{offset[0]:.0f} / {offset[1]:.0f}",
     )
     return replace(placed, a=1.0, b=0.0, offset=(0.0, 0.0, 0.0), findings=(finding,))
 
@@ -126,25 +164,37 @@ def _by_coordinates(centre: Points, crs: str) -> Georeference:
         told = Finding("info", "placed_by_coordinates", f"coordinates near {place} are in {crs}")
         return Georeference(crs, "user", findings=(told,))
     message = f"coordinates near {place} are those of a map, but the file does not say which"
-    return Georeference(findings=(Finding("error", "no_crs", message, hint=SAY_CRS),))
+    found = candidates(np.array([[*centre[:2], *centre[:2]]]))
+    evidence = f"the middle is x {centre[0]:.10g}, y {centre[1]:.10g}"
+    evidence += f"; {listed(found)}" if found else ""
+    first = Finding("error", "crs_missing", message, SAY_CRS, evidence, only_one(found))
+    return Georeference(findings=(first, *proposals(found)))
 
 
-def _by_site(site: SitePoint, crs: str) -> Georeference:
-    target = CRS.from_user_input(crs) if crs else CRS.from_epsg(_utm(site))
-    project = Transformer.from_crs(4326, target, always_xy=True)
-    east, north = project.transform(site.longitude, site.latitude)
-    north_in_grid, distortion = _grid(project, site)
-    turn = north_in_grid - site.north
+def _by_site(site: SitePoint, crs: str, centre: Points) -> Georeference:
+    found = (site_finding(site), *far_from_origin(centre - np.array(site.origin)))
+    return replace(_at(site, crs), findings=found)
+
+
+def _at(point: SitePoint, crs: str) -> Georeference:
+    """Placed so that `point` comes to lie where it says, its north to the north."""
+    code = crs or f"EPSG:{_utm(point)}"
+    project: Projection = _utm_projection(point)
+    if crs:
+        project = Transformer.from_crs(4326, crs, always_xy=True).transform
+    east, north = project(point.longitude, point.latitude)
+    north_in_grid, distortion = _grid(project, point)
+    turn = north_in_grid - point.north
     a, b = distortion * math.cos(turn), distortion * math.sin(turn)
-    x, y, z = site.origin
-    return Georeference(
-        crs or f"EPSG:{_utm(site)}",
-        "user" if crs else "file",
-        a,
-        b,
-        (east - a * x + b * y, north - b * x - a * y, site.elevation - z),
-        findings=(_site_finding(site),),
-    )
+    x, y, z = point.origin
+    offset = (east - a * x + b * y, north - b * x - a * y, point.elevation - z)
+    return Georeference(code, "user" if crs else "file", a, b, offset)
+
+
+def _utm_projection(point: SitePoint) -> Proj:
+    """The projection of `_utm`, without a search in the database of systems."""
+    south = point.latitude < 0
+    return Proj(proj="utm", zone=_utm(point) % 100, south=south, ellps="WGS84")
 
 
 def _utm(site: SitePoint) -> int:
@@ -152,31 +202,14 @@ def _utm(site: SitePoint) -> int:
     return (32600 if site.latitude >= 0 else 32700) + zone
 
 
-def _grid(project: Transformer, site: SitePoint) -> tuple[float, float]:
+def _grid(project: Projection, site: SitePoint) -> tuple[float, float]:
     """Direction of true north from grid east in radians, and the grid's scale, at the site."""
     step = 1e-4 if site.latitude < 89 else -1e-4
-    east, north = project.transform([site.longitude] * 2, [site.latitude, site.latitude + step])
-    dx, dy = (east[1] - east[0]) / step, (north[1] - north[0]) / step
-    _, _, length = Geod(ellps="WGS84").inv(
-        site.longitude, site.latitude, site.longitude, site.latitude + step
-    )
-    return math.atan2(dy, dx), math.hypot(dx, dy) * abs(step) / length
-
-
-def _site_finding(site: SitePoint) -> Finding:
-    where = f"{site.latitude:.5f}, {site.longitude:.5f}"
-    for city, (latitude, longitude) in _PLACEHOLDERS.items():
-        near = max(abs(site.latitude - latitude), abs(site.longitude - longitude))
-        if near < _NEAR_PLACEHOLDER:
-            return Finding(
-                "warning",
-                "placeholder_location",
-                f"placed by the latitude and longitude of its site ({where}), which authoring "
-                f"tools write by default ({city}): low confidence",
-                hint="check the position on the map",
-            )
-    message = f"placed by the latitude and longitude of its site ({where}) and true north"
-    return Finding("info", "placed_by_site", message, hint="accurate to some metres at best")
+    start = project(site.longitude, site.latitude)
+    end = project(site.longitude, site.latitude + step)
+    dx, dy = (end[0] - start[0]) / step, (end[1] - start[1]) / step
+    above = replace(site, latitude=site.latitude + step)
+    return math.atan2(dy, dx), math.hypot(dx, dy) * abs(step) / apart(site, above)
 
 
 def _unplaced(site: SitePoint | None, crs: str) -> Georeference:
@@ -201,22 +234,47 @@ def _unknown_crs(conversion: MapConversion) -> Finding:
 
 def _checked(placed: Georeference, site: SitePoint | None, centre: Points) -> Georeference:
     """`placed` with a warning if the site is said to be elsewhere or the CRS is not used there."""
-    target = CRS.from_user_input(placed.crs)
-    east, north, _ = placed.apply(centre[None, :])[0]
-    back = Transformer.from_crs(target, 4326, always_xy=True)
-    longitude, latitude = back.transform(east, north)
-    if not (math.isfinite(longitude) and math.isfinite(latitude)):
+    found = _degrees_of(placed, centre)
+    if found is None:
         message = f"its place is outside of what {placed.crs} can describe"
-        finding = Finding("warning", "outside_crs", message, hint="check --crs")
+        east, north, _ = placed.apply(centre[None, :])[0]
+        evidence = f"its middle would be at {east:.10g}, {north:.10g}"
+        finding = Finding("warning", "outside_crs", message, "check --crs", evidence)
         return replace(placed, findings=(*placed.findings, finding))
     if site is None or site.is_null:
         return placed
-    _, _, apart = Geod(ellps="WGS84").inv(longitude, latitude, site.longitude, site.latitude)
-    if apart <= _CONTRADICTION:
+    away = apart(found, site)
+    if away <= _CONTRADICTION:
         return placed
     message = (
-        f"{placed.crs} puts the model at {latitude:.4f}, {longitude:.4f}, the latitude and "
-        f"longitude of its site {apart / 1000:.0f} km from there; {placed.crs} was used"
+        f"{placed.crs} puts the model at {found.latitude:.4f}, {found.longitude:.4f}, the latitude "
+        f"and longitude of its site {away / 1000:.0f} km from there; {placed.crs} was used"
     )
-    finding = Finding("warning", "contradictory_location", message, hint="check the position")
+    evidence = (
+        f"site: {site.latitude:.6f}, {site.longitude:.6f}; map: {found.latitude:.6f}, "
+        f"{found.longitude:.6f}; {away:.0f} m apart"
+    )
+    fix = {"anchor": site.anchor()} if site.is_usable else {}
+    hint = "check the position on the map; the fix places it by its site instead"
+    finding = Finding("warning", "contradictory_location", message, hint, evidence, fix)
     return replace(placed, findings=(*placed.findings, finding))
+
+
+def _degrees_of(placed: Georeference, centre: Points) -> SitePoint | None:
+    """The middle in degrees of its own datum, some hundred metres off at worst; None if nowhere."""
+    east, north, _ = placed.apply(centre[None, :])[0]
+    longitude, latitude = Proj(CRS.from_user_input(placed.crs))(east, north, inverse=True)
+    if not (math.isfinite(longitude) and math.isfinite(latitude)):
+        return None
+    return SitePoint(latitude, longitude, 0.0, (0.0, 0.0, 0.0), math.pi / 2)
+
+
+def _with_north(placed: Georeference, site: SitePoint | None, centre: Points) -> Georeference:
+    """`placed` with a warning if the conversion turns the model otherwise than its true north."""
+    found = _degrees_of(placed, centre)
+    if found is None or site is None or not site.north_given:
+        return placed
+    convergence = _grid(Proj(CRS.from_user_input(placed.crs)), found)[0]
+    turned = convergence - math.atan2(placed.b, placed.a)
+    told = north_finding(turned, site.north, convergence)
+    return replace(placed, findings=placed.findings + told)

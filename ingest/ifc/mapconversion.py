@@ -5,12 +5,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from cim.model import Finding
-from ingest.ifc.placement import world_matrix
 from ingest.ifc.step import Ref, StepFile, Typed
 from ingest.ifc.units import Units
 
@@ -20,25 +18,6 @@ _LIKE_CRS = re.compile(r" / |zone|^PROJ|^BOUNDCRS|^COMPOUND|\+proj", re.IGNORECA
 _UNIT_NAMES = {"METRE": 1.0, "METER": 1.0, "M": 1.0, "MILLIMETRE": 1e-3, "FOOT": 0.3048}
 _UNIT_NAMES |= {"US SURVEY FOOT": 1200 / 3937, "USFOOT": 1200 / 3937, "FTUS": 1200 / 3937}
 _COMBINED = 0.01  # how far a combined factor of projection and height may be from 1
-
-
-@dataclass(frozen=True, slots=True)
-class SitePoint:
-    """The point whose latitude and longitude the site gives (degrees, metres)."""
-
-    latitude: float
-    longitude: float
-    elevation: float
-    """Metres above the sea."""
-    origin: tuple[float, float, float]
-    """The same point in local metres."""
-    north: float
-    """Angle of true north from the model's x axis, in radians."""
-
-    @property
-    def is_null(self) -> bool:
-        """Whether it is at 0, 0: nobody filled it in."""
-        return self.latitude == 0 and self.longitude == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,44 +167,3 @@ def _known(crs: list[str]) -> tuple[str, str]:
             vertical = parts[1].name if len(parts) > 1 else ""
             return ":".join(authority) if authority else parts[0].to_wkt(), vertical
     return "", ""
-
-
-def find_site(step: StepFile, units: Units) -> SitePoint | None:
-    """Latitude, longitude and elevation of the first site that has them; None if none does."""
-    for number in step.of_type("IFCSITE"):
-        latitude, longitude = (_degrees(step.arg(number, place)) for place in (9, 10))
-        if latitude is None or longitude is None:
-            continue
-        length = units.length or 1.0
-        elevation = step.arg(number, 11)
-        height = float(elevation) * length if isinstance(elevation, int | float) else 0.0
-        matrix = world_matrix(step, step.arg(number, 5))
-        moved = np.zeros(3) if matrix is None else matrix[:3, 3] * length
-        x, y, z = (float(each) for each in moved)
-        return SitePoint(latitude, longitude, height, (x, y, z), true_north(step))
-    return None
-
-
-def _degrees(parts: Any) -> float | None:
-    """Degrees from degrees, minutes, seconds and millionths; all carry the sign of the angle."""
-    if not isinstance(parts, tuple) or not 1 <= len(parts) <= 4:
-        return None
-    if not all(isinstance(each, int | float) and math.isfinite(each) for each in parts):
-        return None
-    weights = (1, 60, 3600, 3.6e9)
-    size = sum(abs(each) / weight for each, weight in zip(parts, weights, strict=False))
-    sign = -1 if any(each < 0 for each in parts) else 1
-    return sign * size if size <= 180 else None
-
-
-def true_north(step: StepFile) -> float:
-    """Angle of true north from the model's x axis in radians; a right angle if unsaid."""
-    for number in step.of_type("IFCGEOMETRICREPRESENTATIONCONTEXT"):
-        direction = step.arg(number, 5)
-        ratios = step.arg(direction, 0) if isinstance(direction, Ref) else None
-        if not isinstance(ratios, tuple) or len(ratios) < 2:
-            continue
-        x, y = ratios[:2]
-        if isinstance(x, int | float) and isinstance(y, int | float) and (x or y):
-            return math.atan2(y, x)
-    return math.pi / 2

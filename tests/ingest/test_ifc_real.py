@@ -200,7 +200,7 @@ def test_us_survey_feet_keep_their_millimetres() -> None:
     largest = max(reading.meshes.values(), key=lambda mesh: len(mesh.vertices))
     steps = np.unique(np.round(np.diff(np.sort(largest.vertices[:, 0])), 6))
     assert (steps[steps > 0] < 0.02).any(), "not on the grid of single precision"
-    assert reading.findings["no_crs"].severity == "error"
+    assert reading.findings["crs_missing"].severity == "error"
 
 
 def test_elements_that_openings_cut_away_entirely_are_accounted_for() -> None:
