@@ -7,6 +7,7 @@ from typing import Final
 
 from cim.declare import Catalogue
 from cim.errors import SourceError
+from ingest.citygml import CITYGML
 from ingest.cityjson import CITYJSON, CITYJSONSEQ
 from ingest.epanet import EPANET
 from ingest.ifc import IFC
@@ -24,6 +25,7 @@ READERS: Final[Catalogue[Reader]] = Catalogue(
         IFC,
         CITYJSON,
         CITYJSONSEQ,
+        CITYGML,
         OSM,
         RASTER,
         POINTCLOUD,
@@ -83,7 +85,6 @@ REMEDIES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "it is JSON, but neither CityJSON nor GeoJSON",
             'a CityJSON file begins with {"type": "CityJSON"',
         ),
-        ".gml": ("CityGML is not read", "convert it to CityJSON, as citygml-tools does"),
         ".zip": ("no file of features is in it", "unpack it and load what is in it"),
         ".dwg": ("DWG is not read", "save it as DXF"),
         ".dgn": ("DGN is not read", "save it as DXF"),
