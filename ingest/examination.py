@@ -7,6 +7,7 @@ from typing import Any
 
 from cim.errors import SourceError
 from cim.model import Finding
+from cim.store import open_city
 from ingest.doctor import examine
 from ingest.isolation import Limits, never, run_apart
 from ingest.reader import ReadOptions
@@ -19,6 +20,9 @@ class ExamineWork:
 
     path: Path
     options: ReadOptions
+    city: str = ""
+    """Location of the city it is for, if it is for one."""
+    dataset: str = ""
 
     @property
     def where(self) -> str:
@@ -28,12 +32,14 @@ class ExamineWork:
     def __call__(self, follow: Follow) -> dict[str, Any]:
         """The doctor's report."""
         follow(Progress(self.path.name, "examining", 0, None))
-        return examine(self.path, self.options)
+        if not self.city:
+            return examine(self.path, self.options)
+        with open_city(self.city) as store:
+            return examine(self.path, self.options, store=store, dataset=self.dataset)
 
 
 def examine_apart(
-    path: Path,
-    options: ReadOptions | None = None,
+    work: ExamineWork,
     *,
     limits: Limits | None = None,
     cancelled: Callable[[], bool] = never,
@@ -47,11 +53,10 @@ def examine_apart(
     CancelledError
         If `cancelled` says so.
     """
-    work = ExamineWork(path, options or ReadOptions())
     try:
         found: dict[str, Any] = run_apart(work, limits=limits, cancelled=cancelled)
     except SourceError as error:
-        report = examine(path, readers=())
+        report = examine(work.path, readers=())
         finding = Finding("error", "reader_crashed", error.problem, error.hint)
         return report | {"findings": [asdict(finding)], "loadable": False}
     return found

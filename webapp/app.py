@@ -4,11 +4,10 @@ from pathlib import Path
 
 from flask import Flask
 
-from webapp import errors, security, tiles, uploads
+from webapp import errors, security, tiles, writing
 from webapp.api import api
 from webapp.city import ServedCity, Settings
 from webapp.pages import pages
-from webapp.writing import writing
 
 
 def build(settings: Settings) -> Flask:
@@ -18,12 +17,12 @@ def build(settings: Settings) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     city = ServedCity(settings)
     if settings.location:
-        uploads.sweep(city.store.folder)
+        app.extensions |= writing.install(city.store.folder, settings.max_upload)
         city.forget()
     app.extensions["cim"] = city
     errors.install(app)
     security.install(app)
-    for part in (pages, api, writing, tiles.tiles):
+    for part in (pages, api, writing.writing, tiles.tiles):
         app.register_blueprint(part)
     tiles.install(app, city)
     return app

@@ -1,102 +1,216 @@
-"""Work on files that nobody vouches for, in a process of its own.
+"""What is being done with uploads: one after the other, followed, cancelled, remembered.
 
-A reader is native code that a hostile file may crash. Then only that process ends; the server
-goes on, its memory is not touched, and its threads keep answering meanwhile.
+A job is a JSON file below the city's folder; what was at work when the server ended is found
+interrupted when it starts again.
 """
 
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from multiprocessing import get_context
+import logging
+import os
+import queue
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from cim.errors import InputError, SourceError
-from cim.store import open_city
-from ingest import READERS, load_files
-from ingest.reader import ReadOptions
-from webapp.confinement import confine
+import orjson
 
-DELIVERY = "delivery.toml"
-POINTERS = (".vrt",)
-"""Suffixes of files that only point at others."""
-NOTES = (".txt", ".xml", ".html")
-"""Suffixes of files that come with data; data themselves only if there is nothing else."""
-FOLDERS = (".gdb",)
-"""Suffixes of folders that are one file to their reader."""
+from cim.errors import CimError, ConflictError, NotFoundError
+from ingest.isolation import UNLIMITED, CancelledError, described, run_apart
+from ingest.report import Progress
+from webapp.apart import UploadWork
+from webapp.confinement import SETTINGS
 
+LOG: Final = logging.getLogger(__name__)
 
-@dataclass(frozen=True, slots=True)
-class LoadJob:
-    """What is to be loaded, where, and how."""
+KEPT: Final = 200
+"""Jobs that are remembered."""
 
-    location: str
-    files: tuple[Path, ...]
-    """What came, sidecars included."""
-    name: str
-    options: ReadOptions
-    dry_run: bool
+MOST_WAITING: Final = 50
+EXAMINERS: Final = 2
+"""Examinations at once; there is one load at a time, since a city has one writer."""
+
+ENDED: Final = frozenset({"done", "failed", "cancelled", "interrupted"})
 
 
-def load_apart(job: LoadJob) -> list[dict[str, Any]]:
-    """Do `job` in another process and give the reports, as `ingest.load_files` does.
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
-    Raises
-    ------
-    InputError
-        If no file is in a format that is read, or one cannot be read.
-    SourceError
-        If the process crashed; the city is then as it was.
-    """
-    spawn = get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn, initializer=confine) as pool:
+
+@dataclass(slots=True)
+class Job:
+    """One thing done with an upload."""
+
+    job: str
+    kind: str
+    upload: str
+    files: list[str]
+    state: str = "waiting"
+    """``waiting``, ``running``, ``done``, ``failed``, ``cancelled`` or ``interrupted``."""
+    progress: dict[str, Any] | None = None
+    """``file``, ``stage``, ``done`` and ``total`` of what is at work."""
+    created: str = field(default_factory=_now)
+    started: str | None = None
+    ended: str | None = None
+    result: dict[str, Any] | None = None
+    error: dict[str, str] | None = None
+    server: int = field(default_factory=os.getpid)
+
+
+class Jobs:
+    """The jobs of one city, and the threads that see to them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "runs"
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Job] = {}
+        self._stopped: dict[str, threading.Event] = {}
+        self._queues: dict[bool, queue.Queue[Callable[[], None]]] = {}
+        self._read()
+
+    def _read(self) -> None:
+        found = [_job(each) for each in self._folder.glob("job-*.json")]
+        for job in sorted((each for each in found if each), key=lambda each: each.created):
+            self._jobs[job.job] = job
+            if job.state not in ENDED and not _serves(job.server):
+                job.state, job.progress, job.ended = "interrupted", None, _now()
+                self._write(job)
+
+    def start(self, work: UploadWork, upload: str, after: Callable[[Job], None]) -> Job:
+        """Put `work` at the end of the queue; `after` hears when it is done.
+
+        Raises
+        ------
+        ConflictError
+            If too much is waiting, or something is being done with that upload.
+        """
+        names = [str(each.relative_to(work.folder)) for each in work.files]
+        job = Job(secrets.token_hex(8), work.kind, upload, names)
+        with self._lock:
+            active = [each for each in self._jobs.values() if each.state not in ENDED]
+            if any(each.upload == upload for each in active):
+                hint = "wait for it, or cancel it"
+                raise ConflictError("something is being done with it", where=upload, hint=hint)
+            if len(active) >= MOST_WAITING:
+                raise ConflictError("too many jobs are waiting", hint="try again later")
+            self._jobs[job.job], self._stopped[job.job] = job, threading.Event()
+        self._write(job)
+        self._queue(work.kind != "examination").put(lambda: self._do(job, work, after))
+        return job
+
+    def _queue(self, writes: bool) -> "queue.Queue[Callable[[], None]]":
+        """Where work of that sort waits; its threads end with the server."""
+        with self._lock:
+            if writes not in self._queues:
+                waiting = self._queues[writes] = queue.Queue()
+                for _ in range(1 if writes else EXAMINERS):
+                    threading.Thread(target=_see_to, args=(waiting,), daemon=True).start()
+            return self._queues[writes]
+
+    def _do(self, job: Job, work: UploadWork, after: Callable[[Job], None]) -> None:
+        stopped = self._stopped[job.job]
+        if stopped.is_set():
+            return
+        job.state, job.started = "running", _now()
+        self._write(job)
+
+        def follow(progress: Progress) -> None:
+            job.progress = asdict(progress)
+
         try:
-            return pool.submit(_load, job).result()
-        except BrokenProcessPool:
-            raise SourceError(
-                "the reader crashed on it; nothing was loaded",
-                where=", ".join(each.name for each in job.files[:5]),
-                hint="the file is damaged or hostile",
-            ) from None
+            job.result = run_apart(
+                work,
+                limits=UNLIMITED,
+                follow=follow,
+                cancelled=stopped.is_set,
+                settings=SETTINGS,
+            )
+            state = "done"
+        except CancelledError:
+            state = "cancelled"
+        except CimError as error:
+            job.error, state = described(error), "failed"
+        except Exception:
+            job.error, state = (
+                described(CimError("a fault in the program; the log tells")),
+                "failed",
+            )
+            raise
+        finally:
+            self._finish(job, state)
+        after(job)
+
+    def _finish(self, job: Job, state: str) -> None:
+        job.progress, job.ended, job.state = None, _now(), state
+        self._write(job)
+        self._prune()
+
+    def cancel(self, name: str) -> Job:
+        """Stop a job; what it had not committed is as if it had never begun."""
+        job = self.find(name)
+        with self._lock:
+            stopped = self._stopped.get(name)
+            waiting = job.state == "waiting"
+        if stopped is not None:
+            stopped.set()
+        if waiting:
+            self._finish(job, "cancelled")
+        return job
+
+    def find(self, name: str) -> Job:
+        """The job of that name.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none.
+        """
+        with self._lock:
+            if name not in self._jobs:
+                raise NotFoundError("no such job", where=name[:40], hint="GET /api/jobs")
+            return self._jobs[name]
+
+    def all(self) -> list[Job]:
+        """Every job that is remembered, the latest first."""
+        with self._lock:
+            return sorted(self._jobs.values(), key=lambda each: each.created, reverse=True)
+
+    def _prune(self) -> None:
+        for job in self.all()[KEPT:]:
+            if job.state in ENDED:
+                with self._lock:
+                    self._jobs.pop(job.job, None)
+                    self._stopped.pop(job.job, None)
+                self._path(job).unlink(missing_ok=True)
+
+    def _path(self, job: Job) -> Path:
+        return self._folder / f"job-{job.job}.json"
+
+    def _write(self, job: Job) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        written = self._path(job).with_suffix(".new")
+        written.write_bytes(orjson.dumps(asdict(job), default=str))
+        written.replace(self._path(job))
 
 
-def _load(job: LoadJob) -> list[dict[str, Any]]:
-    files = loadable(job.files)
-    with open_city(job.location) as store:
-        reports = load_files(store, files, name=job.name, options=job.options, dry_run=job.dry_run)
-        return [each.as_dict() for each in reports]
+def _see_to(waiting: "queue.Queue[Callable[[], None]]") -> None:
+    while True:
+        do = waiting.get()
+        try:
+            do()
+        except Exception:
+            LOG.exception("a job failed")
 
 
-def loadable(files: Sequence[Path]) -> list[Path]:
-    """A delivery if there is one, else every file that a reader is for, notes last.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    deliveries = [each for each in files if each.name == DELIVERY]
-    if deliveries:
-        return deliveries
-    found = list(dict.fromkeys(_whole(each) for each in files if _is_read(_whole(each))))
-    data = [each for each in found if each.suffix.lower() not in NOTES]
-    if not found:
-        endings = sorted({each for reader in READERS.values() for each in reader.suffixes})
-        raise InputError(
-            "no format that is read",
-            where=", ".join(each.name for each in files[:5]),
-            hint=" ".join(each for each in endings if each not in POINTERS),
-        )
-    return data or found
+def _serves(process: int) -> bool:
+    """Whether another server, still at work, has that number."""
+    return process != os.getpid() and Path(f"/proc/{process}").exists()
 
 
-def _whole(path: Path) -> Path:
-    """The folder that `path` is a part of, where that is one file to its reader; else `path`."""
-    return next((each for each in path.parents if each.suffix.lower() in FOLDERS), path)
-
-
-def _is_read(path: Path) -> bool:
-    if path.suffix.lower() in POINTERS:
-        return False
-    return any(reader.accepts(path) for reader in READERS.values())
+def _job(path: Path) -> Job | None:
+    try:
+        return Job(**orjson.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None

@@ -86,7 +86,7 @@ class TestOrigins:
     def test_another_site_changes_nothing(
         self, client: FlaskClient, city: str, headers: dict[str, str]
     ) -> None:
-        for path in ("/api/loads/2/undo", "/api/loads", "/api/analyses/any/execution"):
+        for path in ("/api/loads/2/undo", "/api/uploads", "/api/analyses/any/execution"):
             assert client.post(path, headers=headers).status_code == 403
         with open_city(city) as store:
             assert store.version() == 2
@@ -105,7 +105,7 @@ class TestOrigins:
 
     def test_reading_server_changes_nothing(self, city: str) -> None:
         client = create_app(city, writable=False).test_client()
-        for path in ("/api/loads/2/undo", "/api/loads"):
+        for path in ("/api/loads/2/undo", "/api/uploads"):
             assert client.post(path).status_code == 403
         assert client.get("/api/city").get_json()["writable"] is False
 

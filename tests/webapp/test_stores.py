@@ -1,8 +1,10 @@
 """The same app on a folder and on PostGIS."""
 
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import small_city
@@ -28,6 +30,17 @@ def client(made: str) -> Iterator[FlaskClient]:
     app.extensions["cim"].forget()
 
 
+def sent(client: FlaskClient, path: Path) -> dict[str, Any]:
+    """The job that loaded a file, ended."""
+    data = {"file": (io.BytesIO(path.read_bytes()), path.name)}
+    upload = client.post("/api/uploads", data=data).get_json()["upload"]
+    job = client.post(f"/api/uploads/{upload}/load").get_json()
+    while job["state"] in {"waiting", "running"}:
+        time.sleep(0.05)
+        job = client.get(f"/api/jobs/{job['job']}").get_json()
+    return dict(job)
+
+
 def test_every_kind_of_request_is_answered(client: FlaskClient, geojson: Path, tiles: str) -> None:
     assert client.get("/api/city").get_json()["version"] == 2
     assert client.get("/api/scene").status_code == 200
@@ -36,10 +49,7 @@ def test_every_kind_of_request_is_answered(client: FlaskClient, geojson: Path, t
     (hit,) = client.get("/api/search?q=b0").get_json()["hits"]
     assert client.get(f"/api/objects/{hit['oid']}").get_json()["object_id"] == "b0"
     assert client.get(f"{tiles}/2/buildings/14/0/0.glb").status_code == 204
-    data = {"file": (io.BytesIO(geojson.read_bytes()), geojson.name)}
-    loaded = client.post("/api/loads", data=data)
-    assert loaded.status_code == 200, loaded.text
-    load = loaded.get_json()["loads"][0]["load"]
+    load = sent(client, geojson)["result"]["loads"][0]["load"]
     assert client.get(f"{tiles}/2/buildings/14/0/0.glb").status_code == 410
     assert client.post(f"/api/loads/{load}/undo").status_code == 200
     assert client.get("/api/city").get_json()["classes"]["Building"] == 3

@@ -11,24 +11,50 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import small_city
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from cim.errors import InputError, SourceError
+from cim.errors import SourceError
 from cim.store import open_city
-from ingest.reader import ReadOptions
 from webapp import create_app, uploads
 from webapp.archives import ArchiveLimits, check_packed, clean_name, unpack
-from webapp.jobs import LoadJob, load_apart, loadable
 
 
-def send(client: FlaskClient, *files: tuple[bytes, str], **fields: Any) -> TestResponse:
-    """POST these files, (content, name) each."""
-    data = {"file": [(io.BytesIO(body), name) for body, name in files], **fields}
-    return client.post("/api/loads", data=data, content_type="multipart/form-data")
+def send(
+    client: FlaskClient, *files: tuple[bytes, str], what: str = "load", **said: Any
+) -> TestResponse:
+    """Send these files, (content, name) each, and do something with them; the job, ended.
+
+    What is refused before it becomes a job is the answer that says so.
+    """
+    data = {"file": [(io.BytesIO(body), name) for body, name in files]}
+    begun = client.post("/api/uploads", data=data, content_type="multipart/form-data")
+    if begun.status_code != 201:
+        return begun
+    upload = begun.get_json()["upload"]
+    started = client.post(f"/api/uploads/{upload}/{what}", json=said)
+    return ended(client, started) if started.status_code == 202 else started
+
+
+def ended(client: FlaskClient, started: TestResponse) -> TestResponse:
+    """The job that was started, when it has ended."""
+    while True:
+        found = client.get(f"/api/jobs/{started.get_json()['job']}")
+        if found.get_json()["state"] not in {"waiting", "running"}:
+            return found
+        time.sleep(0.02)
+
+
+def refusal(found: TestResponse) -> str:
+    """Why a file was refused, before or while it was read."""
+    told = found.get_json()
+    if found.status_code != 200:
+        assert found.status_code == 422, found.text
+        return str(told["detail"])
+    assert told["state"] == "failed", found.text
+    return f"{told['error']['where']}: {told['error']['problem']}"
 
 
 def archive(members: dict[str, bytes]) -> bytes:
@@ -40,6 +66,10 @@ def archive(members: dict[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
+def left(city: str) -> list[str]:
+    return [each.name for each in (Path(city) / "work").iterdir()]
+
+
 def version(city: str) -> int:
     with open_city(city) as store:
         return store.version()
@@ -49,9 +79,9 @@ class TestLoading:
     def test_a_file_is_loaded_and_reported(
         self, client: FlaskClient, city: str, geojson: Path
     ) -> None:
-        found = send(client, (geojson.read_bytes(), geojson.name), name="New houses")
-        assert found.status_code == 200, found.text
-        (report,) = found.get_json()["loads"]
+        said = {geojson.name: {"dataset": "New houses"}}
+        found = send(client, (geojson.read_bytes(), geojson.name), files=said)
+        (report,) = found.get_json()["result"]["loads"]
         assert (report["dataset"], report["new"], report["rejected"]) == ("New houses", 5, [])
         assert client.get("/api/city").get_json()["version"] == 3
         load = client.get("/api/loads").get_json()[0]["load"]
@@ -60,31 +90,33 @@ class TestLoading:
 
     def test_nothing_is_left_behind(self, client: FlaskClient, city: str, geojson: Path) -> None:
         send(client, (geojson.read_bytes(), geojson.name))
-        send(client, (b"{", "broken.geojson"))
-        assert list((Path(city) / "work").iterdir()) == []
+        assert left(city) == []
+        failed = send(client, (b"{", "broken.geojson")).get_json()
+        assert left(city) == [f"upload-{failed['upload']}"]
+        assert client.delete(f"/api/uploads/{failed['upload']}").status_code == 204
+        assert left(city) == []
 
     def test_options_are_those_of_the_shell(
         self, client: FlaskClient, city: str, geojson: Path
     ) -> None:
         body = geojson.read_bytes()
-        tried = send(client, (body, "a.geojson"), dry_run="true", **{"class": "Bridge"})
-        assert tried.get_json()["loads"][0]["new"] == 5
+        said = {"a.geojson": {"options": {"class_name": "Bridge"}}}
+        tried = send(client, (body, "a.geojson"), what="dry-run", files=said)
+        assert tried.get_json()["result"]["loads"][0]["new"] == 5
         assert version(city) == 2
-        assert send(client, (body, "a.geojson"), colour="red").status_code == 400
-        assert send(client, (body, "a.geojson"), crs="EPSG:0").status_code == 422
+        said = {"a.geojson": {"options": {"crs": "EPSG:0"}}}
+        assert "EPSG:0" in refusal(send(client, (body, "a.geojson"), files=said))
 
     def test_a_zip_is_loaded_with_its_folders(self, client: FlaskClient, geojson: Path) -> None:
         body = archive({"data/notes": b"x", "data/新房.geojson": geojson.read_bytes()})
         found = send(client, (body, "a.zip"))
-        assert found.status_code == 200, found.text
-        assert found.get_json()["loads"][0]["file"] == "新房.geojson"
+        assert found.get_json()["result"]["loads"][0]["file"] == "新房.geojson"
 
     def test_a_delivery_stands_for_what_it_lists(self, client: FlaskClient, geojson: Path) -> None:
         plan = b'[[dataset]]\nfile = "sub/a.geojson"\nname = "Plan"\n'
         body = archive({"delivery.toml": plan, "sub/a.geojson": geojson.read_bytes()})
         found = send(client, (body, "delivery.zip"))
-        assert found.status_code == 200, found.text
-        assert found.get_json()["loads"][0]["dataset"] == "Plan"
+        assert found.get_json()["result"]["loads"][0]["dataset"] == "Plan"
 
     @pytest.mark.parametrize(
         ("body", "name"),
@@ -94,21 +126,36 @@ class TestLoading:
     def test_what_cannot_be_read_changes_nothing(
         self, client: FlaskClient, city: str, body: bytes, name: str
     ) -> None:
-        found = send(client, (body, name))
-        assert found.status_code == 422, found.text
-        assert name in found.get_json()["detail"]
+        assert name in refusal(send(client, (body, name)))
         assert version(city) == 2
 
     def test_nothing_sent_is_a_bad_request(self, client: FlaskClient) -> None:
         assert send(client).status_code == 400
 
-    def test_a_reader_that_crashes_does_not_end_the_server(
-        self, city: str, geojson: Path, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(
+        "options",
+        [{"colour": "red"}, {"crs": 4547}, {"swap_axes": "yes"}, {"height_offset": True},
+         {"fields": {"a": 1}}, {"values": {"function": "x", "b": 2}}, {"crs": "x" * 5000}, ["crs"]],
+    )  # fmt: skip
+    def test_options_of_another_kind_are_a_bad_request(
+        self, client: FlaskClient, options: Any
     ) -> None:
-        monkeypatch.setattr("webapp.jobs._load", small_city.crash)
-        with pytest.raises(SourceError, match="crashed"):
-            load_apart(LoadJob(city, (geojson,), "", ReadOptions(), dry_run=False))
-        assert version(city) == 2
+        found = send(client, (b"x", "a.geojson"), files={"a.geojson": {"options": options}})
+        assert found.status_code == 400
+
+    def test_what_is_not_wanted_is_skipped(self, client: FlaskClient, geojson: Path) -> None:
+        body = geojson.read_bytes()
+        said = {"b.geojson": {"skip": True}}
+        found = send(client, (body, "a.geojson"), (body, "b.geojson"), files=said)
+        assert [each["dataset"] for each in found.get_json()["result"]["loads"]] == ["a"]
+
+    def test_one_bad_file_fails_alone(self, client: FlaskClient, city: str, geojson: Path) -> None:
+        found = send(client, (b"{", "bad.geojson"), (geojson.read_bytes(), "good.geojson"))
+        told = found.get_json()
+        assert told["state"] == "done"
+        assert [each["dataset"] for each in told["result"]["loads"]] == ["good"]
+        assert [each["dataset"] for each in told["result"]["failed"]] == ["bad"]
+        assert version(city) == 3
 
 
 class TestPointers:
@@ -128,8 +175,8 @@ class TestPointers:
         geojson.rename(target)
         layer = target.stem
         body = self.evil(target).replace(b"name='secret'", f"name='{layer}'".encode())
-        found = send(client, (body, f"a.{suffix}"), crs="EPSG:4326")
-        assert found.status_code == 422
+        said = {f"a.{suffix}": {"options": {"crs": "EPSG:4326"}}}
+        assert refusal(send(client, (body, f"a.{suffix}"), files=said))
         assert version(city) == 2
         assert client.get("/api/search?q=n0").get_json()["hits"] == []
 
@@ -140,36 +187,8 @@ class TestPointers:
             b"</VRTRasterBand></VRTDataset>"
         )
         for name in ("a.tif", "a.vrt", "a.img"):
-            assert send(client, (body, name)).status_code == 422
+            assert name in refusal(send(client, (body, name)))
         assert version(city) == 2
-
-
-class TestChoice:
-    def files(self, folder: Path, *names: str) -> list[Path]:
-        made = [folder / each for each in names]
-        for each in made:
-            each.parent.mkdir(parents=True, exist_ok=True)
-            each.write_bytes(b"x")
-        return made
-
-    def test_is_a_delivery_alone(self, tmp_path: Path) -> None:
-        files = self.files(tmp_path, "a.csv", "delivery.toml")
-        assert loadable(files) == [tmp_path / "delivery.toml"]
-
-    def test_leaves_out_sidecars_and_notes(self, tmp_path: Path) -> None:
-        files = self.files(tmp_path, "a.shp", "a.dbf", "a.shx", "a.prj", "readme.txt")
-        assert loadable(files) == [tmp_path / "a.shp"]
-
-    def test_takes_a_text_if_there_is_nothing_else(self, tmp_path: Path) -> None:
-        assert loadable(self.files(tmp_path, "points.txt")) == [tmp_path / "points.txt"]
-
-    def test_takes_a_file_geodatabase_as_one(self, tmp_path: Path) -> None:
-        files = self.files(tmp_path, "a.gdb/a1.gdbtable", "a.gdb/a2.gdbtable")
-        assert loadable(files) == [tmp_path / "a.gdb"]
-
-    def test_of_nothing_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match="no format that is read"):
-            loadable(self.files(tmp_path, "a.exe", "b.vrt"))
 
 
 class TestLimits:
@@ -183,16 +202,68 @@ class TestLimits:
 
     def test_more_than_allowed_is_refused_without_a_length(self, city: str) -> None:
         client = create_app(city, max_upload=1000).test_client()
-        found = client.post("/api/loads", input_stream=io.BytesIO(b"x" * 5000),
-                            headers={"Transfer-Encoding": "chunked"},
-                            content_type="multipart/form-data; boundary=b")  # fmt: skip
-        assert found.status_code in {400, 413}
+        upload = begun(client)
+        found = client.put(f"/api/uploads/{upload}/files/a.txt", input_stream=io.BytesIO(b"x" * 5000),
+                           headers={"Transfer-Encoding": "chunked"},
+                           environ_overrides={"wsgi.input_terminated": True})  # fmt: skip
+        assert found.status_code == 413
+        sizes = [each["bytes"] for each in client.get(f"/api/uploads/{upload}").get_json()["files"]]
+        assert sum(sizes) <= 1000
 
-    def test_too_many_files_are_refused(self, client: FlaskClient) -> None:
-        assert send(client, *[(b"", f"{n}.geojson") for n in range(101)]).status_code == 400
+    def test_too_many_files_are_refused(
+        self, client: FlaskClient, city: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(uploads, "MOST_FILES", 3)
+        assert send(client, *[(b"", f"{n}.geojson") for n in range(4)]).status_code == 400
+        assert left(city) == []
 
     def test_two_files_of_one_name_are_refused(self, client: FlaskClient) -> None:
-        assert send(client, (b"a", "x/a.geojson"), (b"b", "y/a.geojson")).status_code == 400
+        assert send(client, (b"a", "a.geojson"), (b"b", "a.geojson")).status_code == 400
+
+    def test_together_they_are_no_more_than_one_may_be(self, city: str) -> None:
+        client = create_app(city, max_upload=5000).test_client()
+        upload = begun(client)
+        assert client.put(f"/api/uploads/{upload}/files/a", data=b"x" * 3000).status_code == 200
+        assert client.put(f"/api/uploads/{upload}/files/b", data=b"x" * 3000).status_code == 413
+
+
+def begun(client: FlaskClient) -> str:
+    return str(client.post("/api/uploads").get_json()["upload"])
+
+
+class TestPieces:
+    def test_are_put_together(self, client: FlaskClient) -> None:
+        at = f"/api/uploads/{begun(client)}"
+        assert client.put(f"{at}/files/d/a.txt?offset=0", data=b"one").get_json()["bytes"] == 3
+        assert client.put(f"{at}/files/d/a.txt?offset=3", data=b"two").get_json()["bytes"] == 6
+        assert client.get(at).get_json()["files"] == [{"name": "d/a.txt", "bytes": 6}]
+
+    def test_that_do_not_fit_are_refused_and_can_be_gone_on_with(self, client: FlaskClient) -> None:
+        at = f"/api/uploads/{begun(client)}/files/a.txt"
+        client.put(at, data=b"one")
+        for offset in (1, 2, 4):
+            found = client.put(f"{at}?offset={offset}", data=b"x")
+            assert found.status_code == 409
+            assert "has 3 bytes" in found.get_json()["detail"]
+        assert client.put(f"{at}?offset=3", data=b"!").get_json()["bytes"] == 4
+        assert client.put(at, data=b"anew").get_json()["bytes"] == 4
+
+    @pytest.mark.parametrize(
+        "name", ["../a.txt", "..%2F..%2Fa.txt", "x/../../../a.txt", "%5Ca.txt"]
+    )
+    def test_do_not_leave_their_folder(self, client: FlaskClient, city: str, name: str) -> None:
+        upload = begun(client)
+        found = client.put(f"/api/uploads/{upload}/files/{name}", data=b"x")
+        assert found.status_code in {200, 404}
+        outside = [
+            each for each in Path(city).rglob("a.txt") if f"upload-{upload}" not in str(each)
+        ]
+        assert outside == []
+
+    @pytest.mark.parametrize("name", ["0" * 16, "..", "x", "upload-1"])
+    def test_of_no_upload_are_refused(self, client: FlaskClient, name: str) -> None:
+        assert client.put(f"/api/uploads/{name}/files/a", data=b"x").status_code in {404, 308}
+        assert client.get(f"/api/uploads/{name}").status_code == 404
 
 
 class TestNames:
@@ -220,10 +291,11 @@ class TestNames:
     def test_of_an_upload_do_not_choose_its_place(
         self, client: FlaskClient, city: str, tmp_path: Path
     ) -> None:
-        before = {each for each in tmp_path.rglob("*") if "work" not in each.parts}
+        kept = {"work", "runs"}
+        before = {each for each in tmp_path.rglob("*") if not kept & set(each.parts)}
         for name in ("../../../evil.geojson", str(tmp_path / "evil.geojson"), "..\\evil.geojson"):
             send(client, (b"{}", name))
-        after = {each for each in tmp_path.rglob("*") if "work" not in each.parts}
+        after = {each for each in tmp_path.rglob("*") if not kept & set(each.parts)}
         assert {each.name for each in after - before} <= {"city.sqlite-wal", "city.sqlite-shm"}
 
 
@@ -311,9 +383,7 @@ class TestArchives:
 
     def test_within_archives_are_refused(self, client: FlaskClient) -> None:
         body = archive({"inner.zip": archive({"a.geojson": b"{}"})})
-        found = send(client, (body, "outer.zip"))
-        assert found.status_code == 422
-        assert "inner.zip" in found.get_json()["detail"]
+        assert "inner.zip" in refusal(send(client, (body, "outer.zip")))
 
     def test_names_in_gbk_are_understood(self, tmp_path: Path) -> None:
         told = "管线.shp".encode("gbk")
@@ -323,10 +393,9 @@ class TestArchives:
         assert [each.name for each in unpack(path, tmp_path / "inside")] == ["管线.shp"]
 
     def test_bomb_over_http_changes_nothing(self, client: FlaskClient, city: str) -> None:
-        found = send(client, (archive({"bomb.tif": bytes(50 << 20)}), "bomb.zip"))
-        assert found.status_code == 422
+        assert refusal(send(client, (archive({"bomb.tif": bytes(50 << 20)}), "bomb.zip")))
         assert version(city) == 2
-        assert list((Path(city) / "work").iterdir()) == []
+        assert [each for each in left(city) if not each.startswith("upload-")] == []
 
 
 def test_what_a_killed_server_left_is_swept(tmp_path: Path) -> None:

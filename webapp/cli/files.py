@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from cim.schema import CLASSES, COVERAGE_KINDS, NETWORKS
-from ingest.examination import examine_apart
+from ingest.examination import ExamineWork, examine_apart
 from ingest.reader import ReadOptions
 from webapp.arguments import pair
 from webapp.cli.output import Command, Refusal, emit, fields, say, table
@@ -63,7 +63,7 @@ def doctor(files: tuple[Path, ...], as_json: bool, **reading: Any) -> None:
     holds, and what is wrong with it. Changes nothing. Ends with 1 if a file cannot be read.
     """
     options = read_options(reading)
-    found = [examine_apart(path, options) for path in files]
+    found = [examine_apart(ExamineWork(path, options)) for path in files]
     if as_json:
         emit({"files": found})
     else:
