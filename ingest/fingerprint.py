@@ -10,6 +10,7 @@ import orjson
 
 from cim import __version__
 from cim.store.coverages import sha256_of
+from ingest.cjj61_tables import TEXT_SUFFIXES, partner
 from ingest.delivery import Item
 from ingest.reader import Reader
 
@@ -35,7 +36,8 @@ def _parts(path: Path) -> list[Path]:
     if path.is_dir():
         return sorted(each for each in path.rglob("*") if each.is_file())
     beside = [each for each in path.parent.iterdir() if _belongs(each, path) and each.is_file()]
-    return sorted([path, *beside])
+    half = partner(path) if path.suffix.lower() in TEXT_SUFFIXES else None
+    return sorted([path, *beside, *([half] if half else [])])
 
 
 def _belongs(other: Path, path: Path) -> bool:

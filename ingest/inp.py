@@ -31,11 +31,17 @@ SWMM_ONLY: Final = frozenset(
 """Sections that only one of the two programs has."""
 
 
+LOOKED_AT: Final = 1 << 20
+"""Bytes of a file without such a section after which it is neither program's."""
+
+
 def program(path: Path) -> str:
     """``EPANET``, ``SWMM``, or ``""`` if the sections of a text file are those of neither."""
     found = {"EPANET": 0, "SWMM": 0}
     with path.open("rb") as file:
-        for line in file:
+        for line in iter(file.readline, b""):
+            if file.tell() > LOOKED_AT and not any(found.values()):
+                break
             if not line.lstrip(b" \t\xef\xbb\xbf").startswith(b"["):
                 continue
             heading = _HEADING.match(line.decode("latin-1").lstrip("ï»¿"))
@@ -206,8 +212,8 @@ class NetworkRows:
         """A new object; what is unknown (None, NaN or an empty text) is left out."""
         self.objects.append(
             {"object_id": object_id, "class": class_name, "geometry": geometry}
-            | {key: value for key, value in columns.items() if _is_known(value)}
-            | {"attributes": {key: each for key, each in attributes.items() if _is_known(each)}}
+            | {key: value for key, value in columns.items() if is_known(value)}
+            | {"attributes": {key: each for key, each in attributes.items() if is_known(each)}}
         )
 
     def node(self, name: str, place: Sequence[float], z: float, object_id: str) -> None:
@@ -230,7 +236,8 @@ class NetworkRows:
         yield Batch(frame, nodes=nodes, edges=edges)
 
 
-def _is_known(value: Any) -> bool:
+def is_known(value: Any) -> bool:
+    """Whether a value says something: not None, NaN or an empty text."""
     if isinstance(value, float):
         return bool(np.isfinite(value))
     return value is not None and (isinstance(value, bool) or value == 0 or bool(value))

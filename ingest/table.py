@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from pyarrow import csv as pa_csv
 
 from cim.model import Finding
-from ingest.coordinates import Place, find_place
+from ingest.coordinates import find_place
 from ingest.encoding import canonical, text_encoding
 from ingest.features import Log
-from ingest.plan import Chunk
 from ingest.planned import planned_reading, unique_names
 from ingest.reader import Reader, Reading, ReadOptions, refuse
 
@@ -41,7 +40,8 @@ def open_csv(path: Path, options: ReadOptions, work: Path) -> Reading:  # noqa: 
     encoding = stated_encoding(path, options, log)
     names, delimiter = _header(path, encoding)
     place = find_place(path, names, options, log)
-    stream = _Rows(path, encoding, (names, delimiter), place, log)
+    rows = _Rows(path, encoding, (names, delimiter), log)
+    stream = (place.chunk(batch, numbers) for batch, numbers in rows)
     first = next(stream, None)
     layers = []
     if first is not None:
@@ -54,6 +54,39 @@ def open_csv(path: Path, options: ReadOptions, work: Path) -> Reading:  # noqa: 
             "save it as CSV again, with one name for each column in its first line",
         )
     return planned_reading(path, layers, options, log, encoding)
+
+
+def csv_names(path: Path, encoding: str) -> list[str]:
+    """The names of the columns of a CSV table.
+
+    Raises
+    ------
+    SourceError
+        If it is no text, or its first line has no names.
+    """
+    return _header(path, encoding)[0]
+
+
+def csv_table(path: Path, options: ReadOptions, log: Log) -> pa.Table:
+    """All rows of a CSV table, whose line numbers are its last column, `LINE`.
+
+    Raises
+    ------
+    SourceError
+        If it is no table.
+    """
+    encoding = stated_encoding(path, options, log)
+    names, delimiter = _header(path, encoding)
+    rows = _Rows(path, encoding, (names, delimiter), log)
+    tables = [
+        pa.Table.from_batches([batch]).append_column(LINE, pa.array(numbers))
+        for batch, numbers in rows
+    ]
+    return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
+
+
+LINE: Final = "\0line"
+"""Column of line or row numbers beside those of the source."""
 
 
 def stated_encoding(path: Path, options: ReadOptions, log: Log) -> str:
@@ -134,23 +167,21 @@ class _Utf8(io.RawIOBase):
         return size
 
 
-class _Rows(Iterator[Chunk]):
-    """The rows of a CSV file as features, chunk by chunk; rows of the wrong length are rejected."""
+class _Rows(Iterator[tuple[pa.RecordBatch, NDArray[np.int64]]]):
+    """The rows of a CSV file with their line numbers; rows of the wrong length are rejected."""
 
-    def __init__(
-        self, path: Path, encoding: str, shape: tuple[list[str], str], place: Place, log: Log
-    ) -> None:
-        self._path, self._place, self._log = path, place, log
+    def __init__(self, path: Path, encoding: str, shape: tuple[list[str], str], log: Log) -> None:
+        self._path, self._log = path, log
         self._names, self._delimiter = shape
         self._bad: list[int] = []
         self._line = 1
         self._numeric: list[str] | None = None
         self._batches = self._read(encoding)
 
-    def __next__(self) -> Chunk:
+    def __next__(self) -> tuple[pa.RecordBatch, NDArray[np.int64]]:
         for batch in self._batches:
             if batch.num_rows:
-                return self._place.chunk(self._typed(batch), self._numbers(batch.num_rows))
+                return self._typed(batch), self._numbers(batch.num_rows)
         raise StopIteration
 
     def _read(self, encoding: str) -> Iterator[pa.RecordBatch]:
@@ -209,6 +240,11 @@ class _Rows(Iterator[Chunk]):
 
 _WHOLE: Final = r"^-?(0|[1-9]\d{0,17})$"
 _REAL: Final = r"^[+-]?(0|[1-9]\d*)?(\.\d+)?([eE][+-]?\d+)?$"
+
+
+def typed(column: pa.Array) -> pa.Array:
+    """A column of text as numbers, if it has nothing but numbers."""
+    return _as_numbers(column) if _holds_numbers(column) else column
 
 
 def _holds_numbers(column: pa.Array) -> bool:

@@ -625,7 +625,7 @@ class TestNothingInIt:
         [
             ("x.dbf", "load x.shp"),
             ("x.dwg", "save it as DXF"),
-            ("x.xlsx", "save the sheet as CSV"),
+            ("x.xlsx", "save it again as .xlsx"),
             ("x.rvt", "export the model as IFC"),
             ("x.json", "neither CityJSON nor GeoJSON"),
             ("x.what", "no reader for .what"),
