@@ -7,14 +7,17 @@ from typing import Final
 
 from cim.declare import Catalogue
 from cim.errors import SourceError
+from ingest.bands import BANDS
 from ingest.citygml import CITYGML
 from ingest.cityjson import CITYJSON, CITYJSONSEQ
+from ingest.cjj61 import CJJ61
 from ingest.epanet import EPANET
 from ingest.ifc import IFC
 from ingest.osm import OSM
 from ingest.pointcloud import POINTCLOUD
 from ingest.raster import RASTER
 from ingest.reader import Reader, refuse
+from ingest.sheets import SHEETS
 from ingest.swmm import SWMM
 from ingest.table import CSV
 from ingest.vector import GEOPARQUET, VECTOR
@@ -27,12 +30,15 @@ READERS: Final[Catalogue[Reader]] = Catalogue(
         CITYJSONSEQ,
         CITYGML,
         OSM,
+        BANDS,
         RASTER,
         POINTCLOUD,
         GEOPARQUET,
         EPANET,
         SWMM,
+        CJJ61,
         CSV,
+        SHEETS,
         VECTOR,
     ),
 )
@@ -90,9 +96,6 @@ REMEDIES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ".dgn": ("DGN is not read", "save it as DXF"),
         ".rvt": ("Revit's own format is not read", "export the model as IFC"),
         ".skp": ("SketchUp's own format is not read", "export the model as IFC"),
-        ".xls": ("spreadsheets are not read", "save the sheet as CSV"),
-        ".xlsx": ("spreadsheets are not read", "save the sheet as CSV"),
-        ".mdb": ("Access databases are not read", "export its layers as GeoPackage"),
     }
 )
 """Suffix → what a file is that often comes and is not read, and what to do with it."""

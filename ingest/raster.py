@@ -7,24 +7,27 @@ points is resampled to a north-up one.
 import shutil
 import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import rasterio
 import rasterio.shutil
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.vrt import WarpedVRT
 
 from cim.errors import CimError
-from cim.geodesy import OFFSET_SYSTEMS, WGS84, horizontal, named_crs
+from cim.geodesy import OFFSET_SYSTEMS, named_crs
 from cim.model import Coverage, Finding
 from cim.store.coverages import sha256_of
 from ingest import referencing
+from ingest.band_names import band_names
+from ingest.cog import degrees_of, write_cog
 from ingest.raster_contents import bands_of, day_of, kind_of, statistics
 from ingest.reader import Reader, Reading, ReadOptions, refuse
 
@@ -43,19 +46,18 @@ CACHE_MB: Final = 128
 LARGEST: Final = 64 * 2**30
 """Bytes without compression above which a raster is refused."""
 
-EXACT: Final = frozenset({"land_cover", "other"})
+EXACT: Final = frozenset({"land_cover", "hazard", "other"})
 """Kinds whose values are codes, between which nothing can be interpolated."""
 
 COPY_AGAIN: Final = "the file is damaged or cut off; copy or download it again"
 
 
 def _open(path: Path, options: ReadOptions, work: Path) -> Reading:
-    env = rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_PAM_ENABLED=True, VSI_CACHE=False)
-    with env, _explained(path), ExitStack() as stack:
+    with careful(path), ExitStack() as stack:
         if path.suffix.lower() == ".vrt":
             _check_sources(path)
         dataset = stack.enter_context(rasterio.open(path, driver=_driver(path)))
-        return _read(path, dataset, options, work, stack)
+        return understood(path, dataset, options, work)
 
 
 def _driver(path: Path) -> str:
@@ -64,10 +66,11 @@ def _driver(path: Path) -> str:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn what GDAL raises into an error that says what to do."""
+def careful(path: Path) -> Iterator[None]:
+    """GDAL with bounded memory; what it raises becomes an error that says what to do."""
+    env = rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_PAM_ENABLED=True, VSI_CACHE=False)
     try:
-        with warnings.catch_warnings():
+        with env, warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             yield
     except CimError:
@@ -103,7 +106,16 @@ def _check_sources(path: Path) -> None:
             )
 
 
-def _read(path: Path, dataset: Any, options: ReadOptions, work: Path, stack: ExitStack) -> Reading:
+def understood(path: Path, dataset: Any, options: ReadOptions, work: Path) -> Reading:
+    """An open raster as a reading with one coverage, written into `work`; `path` names it.
+
+    Raises
+    ------
+    SourceError
+        If it holds no values, or is nowhere.
+    ParamError
+        If the kind or the day given by the user is none.
+    """
     _check_size(path, dataset)
     found = [statistics(dataset, band) for band in dataset.indexes]
     if all(each.minimum is None for each in found):
@@ -111,7 +123,8 @@ def _read(path: Path, dataset: Any, options: ReadOptions, work: Path, stack: Exi
         raise refuse(path, "it holds no values at all", hint)
     place = _location(path, dataset, options)
     kind, remark = kind_of(path, dataset, found, options.kind)
-    findings = [*place.findings, *([remark] if remark else []), *_doubts(dataset, kind)]
+    names, named = band_names(path, dataset, options.fields)
+    findings = [*place.findings, *remark, *named, *_doubts(dataset, kind)]
     crs = named_crs(place.crs) if place.crs else None
     reading = Reading(
         place.crs,
@@ -120,26 +133,29 @@ def _read(path: Path, dataset: Any, options: ReadOptions, work: Path, stack: Exi
         height_datum=options.height_datum or _datum(dataset, crs),
         findings=findings,
     )
-    if crs is not None:
+    if crs is None:
+        return reading
+    target = work / "coverage.tif"
+    with ExitStack() as stack:
         upright, turned = _upright(path, dataset, crs, kind, stack)
         if turned:
             findings.append(Finding("warning", "resampled", turned))
-        target = work / "coverage.tif"
         _write(upright, target, kind, _with_crs(dataset, upright, options, crs, work))
-        reading.coverages = [
-            Coverage(
-                name=path.stem,
-                kind=kind,
-                path=target,
-                crs=place.crs,
-                bounds=_bounds(crs, upright),
-                width=upright.width,
-                height=upright.height,
-                bands=bands_of(dataset, found),
-                valid_from=day_of(path, dataset, options.valid_from),
-                sha256=sha256_of(target),
-            )
-        ]
+        bounds, across = _bounds(crs, upright)
+        findings += across
+        coverage = Coverage(
+            name=path.stem,
+            kind=kind,
+            path=target,
+            crs=place.crs,
+            bounds=bounds,
+            width=upright.width,
+            height=upright.height,
+            bands=bands_of(dataset, found, names),
+            valid_from=day_of(path, dataset, options.valid_from),
+            sha256=sha256_of(target),
+        )
+    reading.coverages = [coverage]
     return reading
 
 
@@ -167,10 +183,31 @@ def _location(path: Path, dataset: Any, options: ReadOptions) -> referencing.Loc
     stated = dataset.crs or points_crs
     box = np.array([_box(dataset)]) if not points else np.empty((0, 4))
     place = referencing.locate(stated.to_wkt() if stated else "", "file", options.crs, box)
+    if not place.crs and not stated and not points:
+        place = replace(place, findings=tuple(_with_guess(place.findings, dataset)))
     if place.crs in OFFSET_SYSTEMS:
         hint = "georeference it in EPSG:4490 with control points"
         raise refuse(path, f"a raster cannot be in {place.crs}, whose offset bends it", hint)
     return place
+
+
+def _with_guess(findings: Iterable[Finding], dataset: Any) -> Iterator[Finding]:
+    """The findings, with degrees proposed if the cells are a whole number of arc seconds.
+
+    A model in a laboratory has small coordinates too, but no such cells.
+    """
+    side, (west, south, east, north) = abs(dataset.transform.a), _box(dataset)
+    seconds = side * 3600
+    whole = seconds if seconds >= 1 else 1 / max(seconds, 1e-9)
+    in_degrees = west >= -180.01 and east <= 180.01 and south >= -90.01 and north <= 90.01
+    for each in findings:
+        if each.code == "crs_missing" and in_degrees and abs(whole - round(whole)) < 1e-3:
+            evidence = f"cells of {seconds:.4g} arc seconds, from {west:.4f} {south:.4f}"
+            hint = "set the CRS; its cells are those of a grid in degrees: EPSG:4326"
+            fix = {"crs": "EPSG:4326"}
+            yield replace(each, hint=hint, evidence=evidence, fix=fix)
+        else:
+            yield each
 
 
 def _box(dataset: Any) -> tuple[float, float, float, float]:
@@ -250,22 +287,18 @@ def _write(upright: Any, target: Path, kind: str, virtual: Path | None) -> None:
         shutil.copyfile(upright.name, target)
         return
     palette = upright.count == 1 and upright.colorinterp[0].name == "palette"
-    options = {
-        "COMPRESS": "DEFLATE",
-        "LEVEL": "3",  # half the time of the default for 6 % more bytes
-        "PREDICTOR": "NO" if "NBITS" in upright.tags(1, ns="IMAGE_STRUCTURE") else "YES",
-        "OVERVIEW_RESAMPLING": "NEAREST" if kind in EXACT or palette else "AVERAGE",
-        "OVERVIEWS": "IGNORE_EXISTING",
-        "BIGTIFF": "IF_SAFER",
-        "NUM_THREADS": "1",  # so that the same raster always gives the same bytes
-    }
-    rasterio.shutil.copy(upright if virtual is None else virtual, target, driver="COG", **options)
+    packed = "NBITS" in upright.tags(1, ns="IMAGE_STRUCTURE")
+    source = upright if virtual is None else virtual
+    write_cog(source, target, exact=kind in EXACT or palette, predictor=not packed)
 
 
-def _bounds(crs: CRS, upright: Any) -> tuple[float, float, float, float]:
-    to_degrees = Transformer.from_crs(horizontal(crs), WGS84, always_xy=True)
-    west, south, east, north = to_degrees.transform_bounds(*upright.bounds)
-    return float(west), float(south), float(east), float(north)
+def _bounds(crs: CRS, upright: Any) -> tuple[tuple[float, float, float, float], Iterable[Finding]]:
+    """Bounds in degrees; a raster across the 180th meridian ends east of 180."""
+    west, south, east, north = degrees_of(crs, upright.bounds)
+    if west <= east:
+        return (west, south, east, north), ()
+    message = f"it lies across the 180th meridian, from {west:.2f} to {east:.2f} degrees"
+    return (west, south, east + 360, north), (Finding("info", "dateline", message),)
 
 
 RASTER: Final = Reader(

@@ -1,7 +1,7 @@
 """What a raster shows: statistics of its bands, its kind and its day."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -34,8 +34,8 @@ class Statistics:
 
     minimum: float | None
     maximum: float | None
-    distinct: int | None
-    """Distinct values of an 8-bit band; None of others."""
+    values: tuple[int, ...] | None
+    """The different values of an 8-bit band; None of others."""
 
 
 def statistics(dataset: Any, band: int) -> Statistics:
@@ -57,7 +57,7 @@ def statistics(dataset: Any, band: int) -> Statistics:
             low, high = min(low, float(valid.min())), max(high, float(valid.max()))
     if low > high:
         return Statistics(None, None, None)
-    return Statistics(low, high, int(present.sum()) if bytewise else None)
+    return Statistics(low, high, tuple(np.flatnonzero(present).tolist()) if bytewise else None)
 
 
 def _valid(dataset: Any, band: int, window: Window) -> NDArray[Any]:
@@ -84,14 +84,15 @@ def _strips(dataset: Any, band: int) -> Iterator[Window]:
         yield Window(0, top, dataset.width, min(rows, dataset.height - top))
 
 
-def bands_of(dataset: Any, found: list[Statistics]) -> tuple[Mapping[str, Any], ...]:
-    """What the store keeps of each band."""
+def bands_of(
+    dataset: Any, found: list[Statistics], names: Sequence[str]
+) -> tuple[Mapping[str, Any], ...]:
+    """What the store keeps of each band; of classes and palettes also the values that occur."""
     bands = []
     for number, each in enumerate(found):
         nodata = dataset.nodatavals[number]
-        name = dataset.descriptions[number] or _colour_name(dataset.colorinterp[number], number)
         band = {
-            "name": name,
+            "name": names[number],
             "dtype": dataset.dtypes[number],
             "nodata": None if nodata is None else "nan" if np.isnan(nodata) else nodata,
             "minimum": each.minimum,
@@ -102,17 +103,17 @@ def bands_of(dataset: Any, found: list[Statistics]) -> tuple[Mapping[str, Any], 
         scale, offset = dataset.scales[number], dataset.offsets[number]
         if (scale, offset) != (1.0, 0.0):
             band |= {"scale": scale, "offset": offset}
+        if dataset.count == 1 and each.values is not None and len(each.values) <= FEW_CLASSES:
+            band["values"] = list(each.values)
         bands.append(band)
     return tuple(bands)
 
 
-def _colour_name(colour: ColorInterp, number: int) -> str:
-    named = colour in {ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha}
-    return colour.name if named else f"band {number + 1}"
-
-
 _WORDS: Final = (
-    ("other", r"ntl|night|viirs|ndvi|ndwi|gamma0|sigma0|slope|aspect|hillshade|surge|flood|depth"),
+    ("other", r"gamma0|sigma0|slope|aspect|hillshade"),
+    ("night_lights", r"ntl|night_?(?:time_?)?lights?|night|viirs|dmsp|dnb"),
+    ("index", r"ndvi|m?ndwi|ndbi|evi|savi|nbr"),
+    ("hazard", r"hazard|(?:storm_?)?surge|flood(?:ing|ed)?|inundation|tsunami|water_?depth|depth"),
     ("population", r"pop|ppp|population|worldpop|ghs_?pop"),
     ("land_cover", r"land_?cover|land_?use|lulc|worldcover|corine|clc|nlcd|globeland30?"),
     ("surface", r"dsm|surface_?model|ndsm|chm"),
@@ -124,8 +125,8 @@ _WORDS: Final = (
 
 def kind_of(
     path: Path, dataset: Any, found: list[Statistics], given: str
-) -> tuple[str, Finding | None]:
-    """One of `schema.COVERAGE_KINDS`, and a remark where it is only a guess.
+) -> tuple[str, tuple[Finding, ...]]:
+    """One of `schema.COVERAGE_KINDS`, and what it was told by where nobody says it.
 
     Raises
     ------
@@ -135,16 +136,21 @@ def kind_of(
     if given:
         if given not in COVERAGE_KINDS:
             raise ParamError(f"no kind {given!r}", where="kind", hint=", ".join(COVERAGE_KINDS))
-        return given, None
+        return given, ()
     if dataset.driver == "SRTMHGT":
-        return "terrain", None
+        return "terrain", ()
     told = " ".join([path.stem, *(text or "" for text in dataset.descriptions)]).lower()
     for kind, words in _WORDS:
-        if re.search(rf"(?<![a-z])(?:{words})(?![a-z])", told) and _fits(kind, dataset):
-            return kind, None
+        word = re.search(rf"(?<![a-z])(?:{words})(?![a-z])", told)
+        if word and _fits(kind, dataset):
+            return kind, ()
     kind = _kind_by_values(dataset, found)
     message = f"taken as {kind} because of its bands and values"
-    return kind, Finding("info", "kind_guessed", message, "say it with the option kind")
+    low = min(each.minimum for each in found if each.minimum is not None)
+    high = max(each.maximum for each in found if each.maximum is not None)
+    evidence = f"{dataset.count} x {dataset.dtypes[0]}, {low:g} to {high:g}"
+    hint = "say it with the option kind"
+    return kind, (Finding("info", "kind_guessed", message, hint, evidence, {"kind": kind}),)
 
 
 def _fits(kind: str, dataset: Any) -> bool:
@@ -156,7 +162,7 @@ def _kind_by_values(dataset: Any, found: list[Statistics]) -> str:
     if dataset.count >= 3:
         return "imagery" if dtype in {"uint8", "uint16"} else "other"
     if dataset.count == 1 and dataset.colorinterp[0] == ColorInterp.palette:
-        return "land_cover" if (first.distinct or 256) <= FEW_CLASSES else "imagery"
+        return "land_cover" if len(first.values or range(256)) <= FEW_CLASSES else "imagery"
     if dataset.count == 1 and dtype in {"int16", "int32", "float32", "float64"}:
         low, high = first.minimum or 0.0, first.maximum or 0.0
         metres = (dataset.units[0] or "").lower() in {"m", "metre", "meter", "metres", "meters"}

@@ -87,10 +87,13 @@ class Reader:
     """(file, options, work): `work` is an empty folder for what must be written on the way."""
     recognise: Callable[[Path], bool] = lambda path: True  # noqa: ARG005
     """Looks into the file when the suffix alone does not tell."""
+    folders: bool = False
+    """Whether folders of any name are looked into."""
 
     def accepts(self, path: Path) -> bool:
         """Whether this reader is for that file."""
-        return path.name.lower().endswith(self.suffixes) and self.recognise(path)
+        named = path.name.lower().endswith(self.suffixes) or (self.folders and path.is_dir())
+        return named and self.recognise(path)
 
 
 def refuse(path: Path, problem: str, hint: str = "") -> SourceError:

@@ -1,5 +1,7 @@
 import hashlib
 import shutil
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -86,7 +88,10 @@ def test_a_cog_is_kept_as_it_is(tmp_path: Path) -> None:
         ("dsm.tif", hills(), "surface"),
         ("abc.tif", hills(), "terrain"),
         ("abc.tif", np.full((9, 9), 0.5, "float32"), "other"),
-        ("ntl.tif", hills(), "other"),
+        ("ntl.tif", hills(), "night_lights"),
+        ("ndvi_2020.tif", hills(), "index"),
+        ("flood_depth_t100.tif", hills(), "hazard"),
+        ("slope.tif", hills(), "other"),
         ("pop_2020.tif", hills(), "population"),
         ("ESA_WorldCover.tif", np.ones((9, 9), "uint8"), "land_cover"),
         ("abc.tif", np.ones((3, 9, 9), "uint8"), "imagery"),
@@ -98,6 +103,69 @@ def test_a_cog_is_kept_as_it_is(tmp_path: Path) -> None:
 def test_the_kind_is_told_by_name_and_bands(tmp_path, name, values, expected) -> None:
     reading = read(written(tmp_path / name, values), tmp_path / "w")
     assert reading.coverages[0].kind == expected
+
+
+def test_a_guessed_kind_is_told_with_its_evidence(tmp_path: Path) -> None:
+    reading = read(written(tmp_path / "abc.tif", hills()), tmp_path / "w")
+    (remark,) = reading.findings
+    assert (remark.code, remark.fix) == ("kind_guessed", {"kind": "terrain"})
+    assert "1 x float32, 40" in remark.evidence
+
+
+def test_values_of_classes_are_kept(tmp_path: Path) -> None:
+    values = np.array([[10, 20, 50], [10, 0, 50]], "uint8")
+    found = read(written(tmp_path / "landcover.tif", values, nodata=0), tmp_path / "w")
+    (band,) = found.coverages[0].bands
+    assert band["values"] == [10, 20, 50]
+
+
+def test_a_palette_is_kept(tmp_path: Path) -> None:
+    path = written(tmp_path / "landcover.tif", np.ones((600, 600), "uint8"))
+    with rasterio.open(path, "r+") as file:
+        file.write_colormap(1, {1: (10, 20, 30, 255)})
+    with rasterio.open(read(path, tmp_path / "w").coverages[0].path) as cog:
+        assert cog.colormap(1)[1] == (10, 20, 30, 255)
+
+
+def test_a_raster_across_the_180th_meridian_ends_east_of_it(tmp_path: Path) -> None:
+    profile = {"crs": "EPSG:32660", "transform": from_origin(700000, 5800000, 1000, 1000)}
+    reading = read(written(tmp_path / "dem.tif", hills(200), **profile), tmp_path / "w")
+    west, _, east, _ = reading.coverages[0].bounds
+    assert 178 < west < 180 < east < 184
+    assert "dateline" in {each.code for each in reading.findings}
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "expected"),
+    [
+        ("L7_ETMs.tif", 6, ["blue", "green", "red", "nir", "swir1", "swir2"]),
+        ("GF2_PMS1_E114.3.tif", 4, ["blue", "green", "red", "nir"]),
+        ("S2_stack.tif", 4, ["blue", "green", "red", "nir"]),
+        ("scene.tif", 5, [f"band {number}" for number in range(1, 6)]),
+    ],
+)
+def test_unnamed_bands_are_named_after_the_sensor(tmp_path, name, count, expected) -> None:
+    path = written(tmp_path / name, np.ones((count, 9, 9), "uint16"), photometric="minisblack")
+    reading = read(path, tmp_path / "w")
+    assert [band["name"] for band in reading.coverages[0].bands] == expected
+    assert {"bands_named", "bands_unnamed"} & {each.code for each in reading.findings}
+
+
+def test_the_user_names_the_bands(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.tif", np.ones((4, 9, 9), "uint16"), photometric="minisblack")
+    told = {"4": "nir", "band 3": "red"}
+    (found,) = read(path, tmp_path / "w", fields=told).coverages
+    assert [band["name"] for band in found.bands] == ["band 1", "band 2", "red", "nir"]
+    with pytest.raises(ParamError, match="no band '7'"):
+        read(path, tmp_path / "w", fields={"7": "nir"})
+
+
+def test_codes_of_bands_become_words(tmp_path: Path) -> None:
+    path = written(tmp_path / "LC08_x.tif", np.ones((3, 9, 9), "uint16"), photometric="minisblack")
+    with rasterio.open(path, "r+") as file:
+        file.descriptions = ("SR_B4", "SR_B5", "QA_PIXEL")
+    (found,) = read(path, tmp_path / "w").coverages
+    assert [band["name"] for band in found.bands] == ["red", "nir", "QA_PIXEL"]
 
 
 def test_the_user_says_the_kind_and_the_day(tmp_path: Path) -> None:
@@ -129,7 +197,7 @@ def test_without_a_crs_there_is_a_suggestion_and_no_coverage(tmp_path: Path) -> 
     profile = {"driver": "AAIGrid", "crs": None, "transform": from_origin(116.3, 39.9, 0.01, 0.01)}
     reading = read(written(tmp_path / "dem.asc", hills(), **profile), tmp_path / "w")
     assert (reading.crs, reading.coverages) == ("", [])
-    assert "look like longitude and latitude" in reading.findings[0].hint
+    assert reading.findings[0].fix == {"crs": "EPSG:4326"}
 
 
 def test_the_users_crs_is_written_into_the_cog(tmp_path: Path) -> None:
@@ -251,7 +319,7 @@ def test_a_vrt_called_tif_is_not_followed(tmp_path: Path) -> None:
 
 
 KINDS = {
-    "coastal_ky4": "other",
+    "coastal_ky4": "hazard",
     "ky4_elevation": "terrain",
     "olinda_dem": "terrain",
     "N52E008": "terrain",
@@ -259,7 +327,7 @@ KINDS = {
     "WorldCover": "land_cover",
     "L7_ETMs": "imagery",
     "RGB.byte.tif": "imagery",
-    "viirs": "other",
+    "viirs": "night_lights",
     "201404": "imagery",
     "abw_ppp": "population",
     "TCI": "imagery",
@@ -285,6 +353,8 @@ def test_every_real_raster_is_read_or_refused_as_it_should(name: str, tmp_path: 
     if row["crs"] == "none":
         assert (reading.crs, reading.coverages) == ("", [])
         assert reading.findings[0].code == "crs_missing"
+        seconds = "SRTMGL3" in name  # a laboratory model has small coordinates too
+        assert reading.findings[0].fix == ({"crs": "EPSG:4326"} if seconds else {})
         return
     (found,) = reading.coverages
     assert found.kind in COVERAGE_KINDS
@@ -318,3 +388,38 @@ def test_the_height_datum_of_srtm_is_known(tmp_path: Path) -> None:
 def test_a_truncated_raster_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="damaged or cut off"):
         read(realdata.path("hostile/truncated/RGB.byte.truncated.tif"), tmp_path)
+
+
+@realdata.real
+def test_a_grid_of_arc_seconds_is_read_once_its_crs_is_confirmed(tmp_path: Path) -> None:
+    name = "dem/srtm/SRTMGL3_40.09_-105.56_40.209999999999994_-105.44.asc"
+    path = realdata.path(name)
+    fix = read(path, tmp_path).findings[0].fix
+    reading = read(path, tmp_path, **fix)
+    (found,) = reading.coverages
+    assert (found.kind, found.width, found.height) == ("terrain", 144, 144)
+    assert found.bounds == pytest.approx((-105.560417, 40.090417, -105.440417, 40.210417))
+    assert (found.bands[0]["minimum"], found.bands[0]["maximum"]) == (2186, 3345)
+    assert "nodata_zero" in {each.code for each in reading.findings}
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from ingest.raster import RASTER
+from ingest.reader import ReadOptions
+(found,) = RASTER.open(Path(sys.argv[1]), ReadOptions(), Path(sys.argv[2])).coverages
+status = Path("/proc/self/status").read_text("ascii")
+print(found.kind, found.bands[0]["values"], int(status.partition("VmHWM:")[2].split()[0]) // 1024)
+"""
+
+
+@realdata.real
+def test_a_large_land_cover_is_not_decoded_whole(tmp_path: Path) -> None:
+    name = "raster/landcover/ESA_WorldCover_10m_2021_v200_N00E006_Map.tif"
+    command = [sys.executable, "-c", MEMORY, str(realdata.path(name)), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=250)
+    kind, _, rest = done.stdout.partition(" ")
+    values, _, megabytes = rest.rpartition(" ")
+    assert (kind, values) == ("land_cover", "[10, 20, 30, 40, 50, 60, 80, 90, 95]")
+    assert int(megabytes) < 700
