@@ -16,7 +16,7 @@ import shapely
 from numpy.typing import NDArray
 
 from cim.errors import ParamError
-from cim.model import Batch, Finding
+from cim.model import Batch, Finding, Mesh
 from ingest.meanings import factor
 from ingest.mojibake import Repair, repair
 from ingest.planned import PlannedReading
@@ -160,7 +160,7 @@ def _changed(batch: Batch, change: _Change) -> Batch:
             lift = change.lift if name == "ground_height" else 0.0
             measured = pd.to_numeric(objects[name], errors="coerce").astype(float)
             objects = objects.assign(**{name: measured * scale + lift})
-    meshes = [replace(each, vertices=_moved(each.vertices, change)) for each in batch.meshes]
+    meshes = [_moved_mesh(each, change) for each in batch.meshes]
     return replace(batch, objects=objects, meshes=meshes, nodes=_moved_nodes(batch.nodes, change))
 
 
@@ -176,12 +176,20 @@ def _spoken(objects: pd.DataFrame, name: str, meanings: dict[str, str]) -> pd.Da
     return objects.assign(**{name: said, f"{name}_in_source": own.where(differs, None)})
 
 
+def _moved_mesh(mesh: Mesh, change: _Change) -> Mesh:
+    times = change.scale**3 if change.anchor is not None else change.scale
+    volume = None if mesh.volume is None else mesh.volume * times
+    return replace(mesh, vertices=_moved(mesh.vertices, change), volume=volume)
+
+
 def _moved(points: Points, change: _Change) -> Points:
     """(n, 2 or 3) coordinates after the change."""
     moved = np.array(points, np.float64)
     if change.swap:
         moved[:, [0, 1]] = moved[:, [1, 0]]
     place = change.anchor
+    if place is not None:  # all of a local model is in its unit; a map has that of its CRS
+        moved[:, :2] *= change.scale
     if place is not None and place.turn:
         turn = math.radians(place.turn)
         x, y = moved[:, 0].copy(), moved[:, 1].copy()

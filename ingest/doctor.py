@@ -46,66 +46,65 @@ The report of `examine` is plain values (JSON as it is). Its keys:
     The mapping profile in use: its file's name, the data set's, or ``""``.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import numpy as np
-import pandas as pd
-import shapely
-from numpy.typing import NDArray
-
 from cim.errors import CimError
 from cim.geodesy import bounds_between
-from cim.model import Batch, Finding
+from cim.model import Finding
+from cim.store import Store
+from ingest import candidates, mojibake, schema_match
 from ingest.amend import opened
 from ingest.catalogue import READERS, reader_for
 from ingest.delivery import check_options
 from ingest.encoding import Encoding, dbf_encoding, text_encoding
+from ingest.fit import city_findings
 from ingest.guard import numbers_may_overflow
 from ingest.planned import PlannedLayer, PlannedReading
+from ingest.previews import Preview
 from ingest.reader import Reader, Reading, ReadOptions
-
-LOOKED_AT: Final = 200_000
-"""Objects after which the doctor has seen enough."""
-
-SAMPLE: Final = 5
-"""Rows that are shown."""
-
-TALLEST: Final = 1_000.0
-"""Metres above which a building's height is not believed."""
+from ingest.remedies import fixes
+from ingest.visit import SAMPLE, Visit
 
 SEVERITIES: Final = ("error", "warning", "info")
 
+_RINGED: Final = (".geojson", ".json", ".geojson.gz", ".geojsonl", ".geojsons")
+"""Suffixes of formats that prescribe in which sense outlines run."""
+
 
 def examine(
-    path: Path, options: ReadOptions | None = None, readers: Iterable[Reader] = READERS.values()
+    path: Path,
+    options: ReadOptions | None = None,
+    readers: Iterable[Reader] | None = None,
+    *,
+    store: Store | None = None,
+    dataset: str = "",
 ) -> dict[str, Any]:
     """Everything there is to know about a file before it is loaded, as plain values.
 
-    ``file``, ``bytes``, ``reader``, ``title``; ``features`` (None if unknown), ``looked_at``,
-    ``complete``; ``loadable``; ``crs``, ``crs_source``, ``encoding`` and how sure it is;
-    ``bbox`` in its own CRS and ``bbox_wgs84``; ``classes``, ``geometry_types``; ``layers`` with
-    the proposed class and id field, ``fields`` with the proposed column; ``coverages``;
-    ``rejected`` and the first ``rejections``; ``sample`` rows; ``findings`` with severity,
-    code, message and hint, errors first.
+    With `store` the file is held against what that city has already, where it would become the
+    data set `dataset`. The report's keys are told above.
 
-    A file that cannot be read is no error here: the reason is a finding.
+    A file that cannot be read is no error here: the reason is a finding. Without any of `readers`
+    the file is not opened at all.
     """
     path, options = Path(path), options or ReadOptions()
+    asked = list(READERS.values() if readers is None else readers)
     report: dict[str, Any] = {"file": path.name, "bytes": _size(path), "reader": "", "title": ""}
-    report |= {"loadable": False} | _seen(_Visit())
+    report |= {"loadable": False} | _seen(Visit())
     findings: list[Finding] = []
+    city = _City(store, dataset)
     try:
         options = check_options(options)
-        reader = next((each for each in readers if _accepts(each, path)), None)
-        reader = reader or reader_for(path)
-        report |= {"reader": reader.name, "title": reader.title}
-        with TemporaryDirectory(prefix="cim-doctor-") as work, numbers_may_overflow():
-            report |= _examined(path, reader, options, Path(work), findings)
+        if asked:
+            reader = next((each for each in asked if _accepts(each, path)), None)
+            reader = reader or reader_for(path)
+            report |= {"reader": reader.name, "title": reader.title}
+            with TemporaryDirectory(prefix="cim-doctor-") as work, numbers_may_overflow():
+                report |= city.examined(path, reader, (options, Path(work)), findings)
     except CimError as error:
         findings.append(Finding("error", _code(error), error.problem, error.hint))
     except Exception as error:  # noqa: BLE001  whatever a broken file does to a driver is its illness
@@ -113,6 +112,7 @@ def examine(
         findings.append(Finding("error", "reader_failed", message[:400], "please report this file"))
     findings.sort(key=lambda each: SEVERITIES.index(each.severity))
     report["findings"] = [asdict(each) for each in findings]
+    report["fixes"] = fixes(findings, city.preview, report["crs"])
     report["loadable"] = not any(each.severity == "error" for each in findings)
     return report
 
@@ -133,17 +133,65 @@ def _code(error: CimError) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_") + "_error"
 
 
-def _examined(
-    path: Path, reader: Reader, options: ReadOptions, work: Path, findings: list[Finding]
-) -> dict[str, Any]:
-    reading = opened(reader, path, options, work)
-    visit = _Visit()
-    try:
-        visit.look(reading)
-    finally:
-        findings += reading.findings
-        findings += visit.findings()
-    found = _seen(visit) | {
+class _City:
+    """The city that a file is held against, if there is one."""
+
+    def __init__(self, store: Store | None, dataset: str) -> None:
+        self.store, self.dataset = store, dataset
+        self.preview = Preview()
+
+    def examined(
+        self,
+        path: Path,
+        reader: Reader,
+        how: tuple[ReadOptions, Path],
+        findings: list[Finding],
+    ) -> dict[str, Any]:
+        """The report of what a reader gives; `how` are the options and a folder to work in."""
+        options, work = how
+        reading = opened(reader, path, options, work)
+        visit = Visit(ringed=path.name.lower().endswith(_RINGED))
+        self.preview = visit.preview
+        try:
+            visit.look(reading)
+        finally:
+            findings += reading.findings
+            findings += visit.findings()
+            findings += _of_texts(visit, options)
+        findings += _in_china(reading, visit)
+        if self.store is not None and visit.first is not None:
+            findings += city_findings(self.store, reading, visit.first, self.dataset)
+        found = _seen(visit) | _understood(path, reading, visit, options)
+        if isinstance(reading, PlannedReading):
+            findings += [each for layer in reading.layers for each in schema_match.findings(layer)]
+            found["layers"] = [_layer(each) for each in reading.layers]
+            found["fields"] = [row for each in reading.layers for row in schema_match.fields(each)]
+        return found
+
+
+def _of_texts(visit: Visit, options: ReadOptions) -> list[Finding]:
+    return [] if options.text_repair else mojibake.diagnosis(visit.texts)
+
+
+def _in_china(reading: Reading, visit: Visit) -> list[Finding]:
+    """That degrees in China without a word on their datum may be anything."""
+    degrees = _in_degrees(visit.bbox, reading.crs)
+    if degrees is None or reading.crs != "EPSG:4326" or reading.crs_source == "user":
+        return []
+    west, south, east, north = candidates.CHINA
+    if not (west <= degrees[0] and degrees[2] <= east and south <= degrees[1] <= north):
+        return []
+    message = "WGS 84 in China: CGCS2000 differs by less than a metre, GCJ-02 by some hundreds"
+    hint = "a city that holds something there tells which it is (--city)"
+    return [Finding("info", "datum_in_china", message, hint)]
+
+
+def _understood(path: Path, reading: Reading, visit: Visit, options: ReadOptions) -> dict[str, Any]:
+    def place(x: float, y: float) -> tuple[float, float] | None:
+        found = _in_degrees((x, y, x, y), reading.crs)
+        return (found[0], found[1]) if found is not None else None
+
+    return {
         "features": reading.total if reading.total is not None else visit.total,
         "crs": reading.crs,
         "crs_source": reading.crs_source,
@@ -152,6 +200,8 @@ def _examined(
         "height_datum": reading.height_datum,
         "length_unit": reading.length_unit,
         "bbox_wgs84": _in_degrees(visit.bbox, reading.crs),
+        "faults": visit.faults.rows(place),
+        "preview": visit.preview.geojson(visit.preview.placed(reading.crs)),
         "rejected": len(reading.rejected),
         "rejections": [asdict(each) for each in reading.rejected[:SAMPLE]],
         "coverages": [
@@ -159,106 +209,9 @@ def _examined(
             for each in reading.coverages
         ],
     }
-    if isinstance(reading, PlannedReading):
-        found["layers"] = [_layer(each) for each in reading.layers]
-        found["fields"] = [field for each in reading.layers for field in _fields(each)]
-    return found
 
 
-@dataclass(slots=True)
-class _Visit:
-    """What was seen while looking at objects."""
-
-    seen: int = 0
-    complete: bool = False
-    classes: Counter[str] = field(default_factory=Counter)
-    shapes: Counter[str] = field(default_factory=Counter)
-    boxes: list[NDArray[np.float64]] = field(default_factory=list)
-    sample: list[dict[str, Any]] = field(default_factory=list)
-    ids: set[str] = field(default_factory=set)
-    troubles: Counter[tuple[str, str]] = field(default_factory=Counter)
-    examples: dict[tuple[str, str], str] = field(default_factory=dict)
-
-    @property
-    def total(self) -> int | None:
-        """How many objects there are, if all were seen."""
-        return self.seen if self.complete else None
-
-    @property
-    def bbox(self) -> tuple[float, float, float, float] | None:
-        """West, south, east, north of what was seen, in its CRS."""
-        finite = [box for box in self.boxes if np.isfinite(box).all()]
-        if not finite:
-            return None
-        boxes = np.array(finite)
-        west, south = boxes[:, :2].min(axis=0).tolist()
-        east, north = boxes[:, 2:].max(axis=0).tolist()
-        return west, south, east, north
-
-    def look(self, reading: Reading) -> None:
-        """Looks at objects until enough were seen."""
-        batches = iter(reading)
-        for batch in batches:
-            self._look_at(batch)
-            if self.seen >= LOOKED_AT:
-                break
-        else:
-            self.complete = True
-        close = getattr(batches, "close", None)
-        if close is not None:
-            close()
-
-    def _look_at(self, batch: Batch) -> None:
-        objects = batch.objects
-        self.seen += len(objects)
-        self.classes.update(objects["class"].astype(str).tolist())
-        if len(self.sample) < SAMPLE:
-            rows = objects.head(SAMPLE - len(self.sample))
-            self.sample += [_shown(row) for row in rows.to_dict("records")]
-        ids = objects["object_id"].astype(str)
-        again = ids.duplicated() | ids.isin(self.ids)
-        self._trouble("duplicate_id", "objects have an id that came before", again, ids)
-        self.ids.update(ids)
-        if "geometry" in objects:
-            self._look_at_shapes(np.asarray(objects["geometry"], object), ids)
-        if "height" in objects:
-            heights = pd.to_numeric(objects["height"], errors="coerce").astype(float)
-            self._trouble("implausible_height", "heights are below 0 m", heights < 0, ids)
-            high = heights > TALLEST
-            self._trouble("implausible_height", f"heights are above {TALLEST:.0f} m", high, ids)
-
-    def _look_at_shapes(self, shapes: NDArray[np.object_], ids: "pd.Series[str]") -> None:
-        present = ~shapely.is_missing(shapes)
-        kinds, counts = np.unique(shapely.get_type_id(shapes[present]), return_counts=True)
-        for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True):
-            self.shapes[shapely.GeometryType(kind).name.lower()] += count
-        bounds = shapely.bounds(shapes[present])
-        unending = np.zeros(len(shapes), bool)
-        unending[present] = ~np.isfinite(bounds).all(axis=1)
-        text = "geometries have coordinates that are no numbers"
-        self._trouble("coordinates_not_finite", text, unending, ids)
-        sound = bounds[np.isfinite(bounds).all(axis=1)]
-        if len(sound):
-            self.boxes.append(np.concatenate([sound[:, :2].min(axis=0), sound[:, 2:].max(axis=0)]))
-        broken = np.zeros(len(shapes), bool)
-        usable = present & ~unending
-        broken[usable] = ~shapely.is_valid(shapes[usable])
-        self._trouble("invalid_geometry", "geometries are invalid; loading mends them", broken, ids)
-
-    def _trouble(self, code: str, text: str, where: Any, ids: "pd.Series[str]") -> None:
-        bad = np.asarray(where, bool)
-        if bad.any():
-            self.troubles[code, text] += int(bad.sum())
-            self.examples.setdefault((code, text), str(ids.iloc[int(np.flatnonzero(bad)[0])]))
-
-    def findings(self) -> Iterator[Finding]:
-        """What was wrong with the objects."""
-        for (code, text), count in self.troubles.items():
-            example = self.examples[code, text]
-            yield Finding("warning", code, f"{count} {text}, such as {example}")
-
-
-def _seen(visit: _Visit) -> dict[str, Any]:
+def _seen(visit: Visit) -> dict[str, Any]:
     return {
         "features": visit.total,
         "looked_at": visit.seen,
@@ -267,6 +220,8 @@ def _seen(visit: _Visit) -> dict[str, Any]:
         "crs_source": "",
         "encoding": "",
         "encoding_confidence": "",
+        "height_datum": "",
+        "length_unit": "",
         "bbox": list(visit.bbox) if visit.bbox else None,
         "bbox_wgs84": None,
         "classes": dict(visit.classes),
@@ -277,22 +232,11 @@ def _seen(visit: _Visit) -> dict[str, Any]:
         "rejected": 0,
         "rejections": [],
         "sample": visit.sample,
+        "faults": [],
+        "preview": None,
+        "fixes": [],
+        "profile": "",
     }
-
-
-def _shown(row: dict[Any, Any]) -> dict[str, Any]:
-    """A row as plain values, without what is unknown."""
-    shown: dict[str, Any] = {}
-    for name, value in row.items():
-        if isinstance(value, shapely.Geometry):
-            text = shapely.to_wkt(value, rounding_precision=7)
-            shown[str(name)] = text if len(text) <= 100 else f"{text[:99]}…"
-        elif isinstance(value, (dict, list)):
-            shown[str(name)] = value
-        elif not pd.isna(value):
-            plain = value.item() if isinstance(value, np.generic) else value
-            shown[str(name)] = plain if isinstance(plain, (str, int, float, bool)) else str(plain)
-    return shown
 
 
 def _confidence(path: Path, reading: Reading, options: ReadOptions) -> str:
@@ -327,14 +271,3 @@ def _layer(layer: PlannedLayer) -> dict[str, Any]:
         "class_reason": layer.plan.class_reason,
         "id_field": layer.plan.id_field,
     }
-
-
-def _fields(layer: PlannedLayer) -> list[dict[str, str]]:
-    """Every field of a layer and the column it becomes; ``""`` for an attribute."""
-    plan = layer.plan
-    columns = {source: column for column, source in plan.network_fields.items()}
-    columns |= {plan.class_field: "class", plan.id_field: "object_id", **plan.fields}
-    return [
-        {"layer": plan.layer, "name": name, "type": kind, "column": columns.get(name, "")}
-        for name, kind in layer.fields
-    ]

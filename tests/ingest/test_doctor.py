@@ -53,7 +53,7 @@ def test_what_ails_the_objects_is_told(tmp_path: Path) -> None:
     report = examine(path, ReadOptions(id_field="k"))
     found = {each["code"]: each["message"] for each in report["findings"]}
     assert "1 objects have an id that came before, such as a" in found["duplicate_id"]
-    assert "invalid" in found["invalid_geometry"]
+    assert "cross" in found["self_crossing"]
     assert "implausible_height" in found
     assert report["rejected"] == 1
     assert report["rejections"][0]["code"] == "no_geometry"
