@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from cim.errors import SourceError
+from ingest.ifc.ifcxml import as_step, looks_like_xml
 from ingest.ifc.schema import nearest_schema
 from ingest.reader import refuse
 
@@ -13,6 +14,7 @@ LARGEST = 4 * 2**30
 """Bytes of an unzipped model beyond which it is not read."""
 _BOMB_RATIO = 200  # text of real models packs 5 to 25 times
 _SCHEMA = re.compile(rb"FILE_SCHEMA\s*\(\s*\(\s*'([^']*)'", re.IGNORECASE)
+_MAY_BE_XML = frozenset({".ifcxml", ".ifczip"})
 _START = b"ISO-10303-21"
 _SIGNATURES = (
     (b"version https://git-lfs", "is a Git LFS pointer, not the model", "fetch it: git lfs pull"),
@@ -20,7 +22,7 @@ _SIGNATURES = (
     (b"\x1f\x8b", "is compressed with gzip", "unpack it first"),
     (b"\xff\xfe", "is UTF-16 text", "save it as UTF-8 or export it again"),
     (b"\xfe\xff", "is UTF-16 text", "save it as UTF-8 or export it again"),
-    (b"<", "is XML", "ifcXML is not read: export the model as .ifc"),
+    (b"<", "is XML", "if it is ifcXML rename it to .ifcxml, else export the model as .ifc"),
     (b"{", "is JSON", "ifcJSON and IFC 5 are not read: export the model as IFC 4 .ifc"),
 )
 
@@ -37,7 +39,7 @@ class Model:
 
 
 def load(path: Path) -> Model:
-    """The model in an ``.ifc`` or ``.ifczip`` file.
+    """The model in an ``.ifc``, ``.ifcxml`` or ``.ifczip`` file.
 
     Raises
     ------
@@ -46,6 +48,8 @@ def load(path: Path) -> Model:
     """
     data = _unzip(path) if path.suffix.lower() == ".ifczip" else _read(path)
     text = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if path.suffix.lower() in _MAY_BE_XML and looks_like_xml(text):
+        data = text = as_step(path, text)
     if not text.startswith(_START):
         raise _not_ifc(path, text)
     if b"\0" in data:
@@ -96,7 +100,7 @@ def _unzip(path: Path) -> bytes:
 
 def _is_model(name: str) -> bool:
     inside = PurePosixPath(name.replace("\\", "/"))
-    return inside.suffix.lower() == ".ifc" and "__MACOSX" not in inside.parts
+    return inside.suffix.lower() in {".ifc", ".ifcxml"} and "__MACOSX" not in inside.parts
 
 
 def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:

@@ -225,6 +225,13 @@ def test_drainage_is_pipes_and_manholes_where_the_user_says() -> None:
     assert reading.crs == "EPSG:3879"
 
 
-def test_ifcxml_is_refused_with_a_remedy() -> None:
-    with pytest.raises(SourceError, match=r"XML \(.*export the model as .ifc"):
-        Loaded(realdata.path("ifc/xbim/4walls1floorSite.ifcxml"))
+def test_ifcxml_and_ifczip_are_the_same_model_as_the_step_file() -> None:
+    plain = loaded("ifc/xbim/4walls1floorSite.ifc")
+    for other in ("ifcxml", "ifczip"):
+        same = loaded(f"ifc/xbim/4walls1floorSite.{other}")
+        assert same.crs == plain.crs
+        left, right = (each.objects.set_index("object_id").sort_index() for each in (plain, same))
+        pd.testing.assert_frame_equal(left, right)
+        assert set(same.meshes) == set(plain.meshes)
+        for name, mesh in plain.meshes.items():
+            assert same.meshes[name].volume == pytest.approx(mesh.volume)
