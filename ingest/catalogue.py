@@ -12,6 +12,7 @@ from ingest.citygml import CITYGML
 from ingest.cityjson import CITYJSON, CITYJSONSEQ
 from ingest.cjj61 import CJJ61
 from ingest.epanet import EPANET
+from ingest.gtfs import GTFS
 from ingest.ifc import IFC
 from ingest.osm import OSM
 from ingest.pointcloud import POINTCLOUD
@@ -34,6 +35,7 @@ READERS: Final[Catalogue[Reader]] = Catalogue(
         RASTER,
         POINTCLOUD,
         GEOPARQUET,
+        GTFS,
         EPANET,
         SWMM,
         CJJ61,
