@@ -82,6 +82,8 @@ class Glb:
     """A binary glTF read by the book: x east, y north, z up."""
 
     document: dict[str, Any]
+    body: bytes
+    """Its binary part."""
     positions: NDArray[np.float64]
     normals: NDArray[np.float64]
     colours: NDArray[np.uint8]
@@ -138,6 +140,7 @@ def glb(body: bytes) -> Glb:
     }
     return Glb(
         document,
+        binary,
         np.column_stack((placed[:, 0], -placed[:, 2], placed[:, 1])),
         np.column_stack((turned[:, 0], -turned[:, 2], turned[:, 1])),
         accessor(names["COLOR_0"]).astype(np.uint8),

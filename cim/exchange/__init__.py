@@ -29,6 +29,8 @@ class Format:
     """Whether a terminal can show it."""
     meshes: bool = False
     """Whether it holds surfaces, so that the model should be selected with them."""
+    losses: Callable[[CityModel], list[str]] = lambda model: []  # noqa: ARG005
+    """What it cannot carry of that city, a sentence each."""
 
 
 FORMATS: Catalogue[Format] = Catalogue(
@@ -80,6 +82,18 @@ def write(model: CityModel, path: Path | None, format: str) -> bytes | None:
         raise NotFoundError("no such folder", where=str(path.parent), hint="make it first")
     _replace(model, path, chosen)
     return None
+
+
+def losses(model: CityModel, format: str) -> list[str]:
+    """What the format does not carry of this city; empty if it comes back as it is.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such format.
+
+    """
+    return FORMATS[format].losses(model)
 
 
 def format_of(path: Path) -> str:

@@ -159,6 +159,19 @@ class TestQuery:
     def test_json_and_a_binary_format_need_a_file(self, city: str) -> None:
         assert "-o FILE" in run("query", city, "--format", "gpkg", "--json", code=2).stderr
 
+    @pytest.mark.parametrize("name", ["part.glb", "part.3dtiles"])
+    def test_export_writes_solids_and_says_what_is_lost(
+        self, city: str, tmp_path: Path, name: str
+    ) -> None:
+        path = tmp_path / name
+        told = answer("export", city, "--where", "height > 4", "-o", path)
+        assert told["format"] == path.suffix[1:]
+        assert told["objects"] == answer("query", city, "--where", "height > 4", "-o",
+                                         tmp_path / "same.csv")["objects"]  # fmt: skip
+        assert any("body" in each for each in told["warnings"])
+        assert told["bytes"] > 1000
+        run("export", city, "--format", "glb", code=2)
+
     def test_export_needs_a_file_or_a_format(self, city: str) -> None:
         run("export", city, code=2)
         assert run("export", city, "--format", "csv").stdout.startswith("object_id,")

@@ -22,7 +22,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "run": ("running", "Run an analysis."),
         "doctor": ("files", "Examine files before loading them."),
         "check": ("cities", "Verify that a city's store is whole."),
-        "export": ("reading", "Write a city, or a part of it, to a file."),
+        "export": ("exporting", "Write a city, or a part of it, to a file."),
         "serve": ("serving", "Serve a city to web browsers."),
         "demo": ("demonstration", "Make the sample city, load it and serve it."),
     }

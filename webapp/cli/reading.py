@@ -1,12 +1,13 @@
-"""Commands that read objects: query, show, export."""
+"""Commands that read objects: query and show."""
 
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cim.exchange import FORMATS, format_of, write
+from cim.exchange import FORMATS, format_of, losses, write
 from cim.model import CityModel
 from cim.schema import CLASSES
 from cim.store import open_city
@@ -18,8 +19,8 @@ LARGEST_LIMIT = 2**31 - 1
 NESTED = ("attributes", "parents", "children", "meshes", "network", "history", "provenance")
 
 
-def _selecting(command: Any) -> Any:
-    """`command` with the options that say which objects are meant, and where they go."""
+def selecting(formats: Sequence[str] = tuple(FORMATS)) -> Callable[[Any], Any]:
+    """A command with the options that say which objects are meant, and where they go."""
     options = (
         click.option(
             "--class", "classes", multiple=True, metavar="CLASS",
@@ -29,7 +30,7 @@ def _selecting(command: Any) -> Any:
         click.option("--where", default="", metavar="CQL2", help="Only where this is true."),
         click.option("--at", metavar="DATE", help="As of this day (ISO 8601); else as of now."),
         click.option(
-            "--format", "format_name", type=click.Choice(list(FORMATS)),
+            "--format", "format_name", type=click.Choice(formats),
             help="Format; else as the file is called, or geojson.",
         ),
         click.option(
@@ -41,9 +42,13 @@ def _selecting(command: Any) -> Any:
             help="At most so many objects.",
         ),
     )  # fmt: skip
-    for each in reversed(options):
-        command = each(command)
-    return command
+
+    def optioned(command: Any) -> Any:
+        for each in reversed(options):
+            command = each(command)
+        return command
+
+    return optioned
 
 
 @click.command(
@@ -55,35 +60,16 @@ def _selecting(command: Any) -> Any:
     ),
 )
 @city_argument
-@_selecting
+@selecting()
 def query(city: str, as_json: bool, **asked: Any) -> None:
     """Select objects and write them in a format of your choice.
 
     Conditions are CQL2 text over the columns of the data dictionary and the attributes.
     """
-    _select_and_write(city, asked, as_json)
+    select_and_write(city, asked, as_json)
 
 
-@click.command(
-    cls=Command,
-    examples=(
-        "cim export Kaifeng.city -o kaifeng.gpkg",
-        "cim export Kaifeng.city --class Building -o buildings.city.json",
-    ),
-)
-@city_argument
-@_selecting
-def export(city: str, as_json: bool, **asked: Any) -> None:
-    """Write a city, or a part of it, to a file.
-
-    The format follows from the name of the file: .geojson, .parquet, .city.json, .gpkg, .csv.
-    """
-    if asked["output"] is None and asked["format_name"] is None:
-        raise click.UsageError("Missing option '-o' (or '--format' for standard output).")
-    _select_and_write(city, asked, as_json)
-
-
-def _select_and_write(city: str, asked: dict[str, Any], as_json: bool) -> None:
+def select_and_write(city: str, asked: dict[str, Any], as_json: bool) -> None:
     """What was asked for to a file, which is then told about, or to standard output."""
     output: Path | None = asked["output"]
     chosen = FORMATS[asked["format_name"] or (format_of(output) if output else "geojson")]
@@ -94,29 +80,41 @@ def _select_and_write(city: str, asked: dict[str, Any], as_json: bool) -> None:
             raise click.UsageError(f"{chosen.title} is not for a terminal: give -o FILE.")
     model = _selected(city, asked, meshes=chosen.meshes)
     body = write(model, output, chosen.name)
+    lost = losses(model, chosen.name)
     if output is None:
         sys.stdout.buffer.write(body or b"")
         sys.stdout.buffer.flush()
         return
     told = {"file": str(output), "format": chosen.name, "objects": len(model.objects)}
+    tell(told | {"version": model.version, "warnings": lost}, as_json)
+
+
+def tell(told: dict[str, Any], as_json: bool) -> None:
+    """What was written, and what the format could not carry."""
+    output = Path(told["file"])
     if as_json:
-        emit(told | {"bytes": output.stat().st_size, "version": model.version})
-    else:
-        click.echo(f"{told['objects']:,} objects in {output}", err=True)
+        files = output.rglob("*") if output.is_dir() else (output,)
+        emit(told | {"bytes": sum(each.stat().st_size for each in files if each.is_file())})
+        return
+    for each in told["warnings"]:
+        click.echo(f"warning: {each}", err=True)
+    click.echo(f"{told['objects']:,} objects in {output}", err=True)
 
 
 def _selected(city: str, asked: dict[str, Any], *, meshes: bool) -> CityModel:
-    bbox = box(asked["bbox"], "--bbox") if asked["bbox"] else None
-    at = moment(asked["at"], "--at") if asked["at"] else None
     with open_city(city) as store:
-        return store.select(
-            bbox=bbox,
-            classes=names(list(asked["classes"])),
-            where=asked["where"],
-            at=at,
-            limit=asked["limit"],
-            meshes=meshes,
-        )
+        return store.select(**conditions(asked), meshes=meshes)
+
+
+def conditions(asked: dict[str, Any]) -> dict[str, Any]:
+    """What `Store.select` is to be told."""
+    return {
+        "bbox": box(asked["bbox"], "--bbox") if asked["bbox"] else None,
+        "classes": names(list(asked["classes"])),
+        "where": asked["where"],
+        "at": moment(asked["at"], "--at") if asked["at"] else None,
+        "limit": asked["limit"],
+    }
 
 
 @click.command(
