@@ -13,11 +13,13 @@ import shapely
 from cim.model import Batch, Finding, Mesh, Rejection
 from ingest.amend import anchor
 from ingest.cityjson_document import uncollected
+from ingest.ifc.boreholes import Boreholes
 from ingest.ifc.buildings import Extent, Extents
 from ingest.ifc.georeference import Georeference, Statements, georeference
 from ingest.ifc.harmless import harmless
 from ingest.ifc.mapconversion import find_conversion
 from ingest.ifc.meshes import Shape
+from ingest.ifc.network import Network
 from ingest.ifc.placechecks import elevation_findings, size_findings
 from ingest.ifc.products import Product, Products
 from ingest.ifc.properties import PropertyReader
@@ -122,15 +124,24 @@ class Extraction:
         }
         length, lift = self._units.length or 1.0, placed.offset[2]
         extents = Extents(self._step, self._products, moved, length, lift).all()
-        for number, curve in shapes.curves.items():
+        network = Network(self._step, self._products, shapes.meshes, length)
+        lines = shapes.curves | {number: run.line for number, run in network.runs.items()}
+        for number, curve in lines.items():
             line = shapely.LineString(placed.apply(curve))
-            extents[number] = Extent(line.simplify(_CURVE_TOLERANCE))
+            extent = extents.get(number, Extent())
+            extents[number] = replace(extent, geometry=line.simplify(_CURVE_TOLERANCE))
+        boreholes = Boreholes(self._products, extents)
+        extents |= boreholes.extents
+        known = {number: network.attributes(number) for number in network.runs}
+        known |= boreholes.attributes
         objects = self._products.objects
+        by_number = {each.number: each for each in objects}
+        tables = network.tables(placed.apply, by_number, self._options.network)
         for start in range(0, len(objects), BATCH_SIZE):
             chosen = objects[start : start + BATCH_SIZE]
             with uncollected():
-                batch = self._batch(chosen, moved, shapes, extents)
-            yield batch
+                batch = self._batch(chosen, replace(shapes, meshes=moved), extents, known)
+            yield replace(batch, nodes=tables[0], edges=tables[1]) if not start else batch
 
     def _findings(self) -> Iterator[Finding]:
         model, step = self._model, self._step
@@ -152,9 +163,9 @@ class Extraction:
     def _batch(
         self,
         products: list[Product],
-        moved: dict[int, Shape],
         shapes: Shapes,
         extents: dict[int, Extent],
+        known: dict[int, dict[str, Any]],
     ) -> Batch:
         ids = {each.number: each.global_id for each in self._products.objects}
         rows = []
@@ -162,8 +173,8 @@ class Extraction:
         for product in products:
             number = product.number
             extent = extents.get(number, Extent())
-            attributes = self._products.attributes(product)
-            shape = moved.get(number)
+            attributes = self._products.attributes(product) | known.get(number, {})
+            shape = shapes.meshes.get(number)
             parent = ids.get(product.parent) if product.parent is not None else None
             rows.append(_row(product, parent, extent, shape is not None, attributes))
             if shape is not None:
