@@ -9,6 +9,7 @@ from typing import Any
 
 from cim.declare import did_you_mean
 from cim.errors import CimError, ParamError, SourceError
+from cim.model import Finding
 from cim.schema import COVERAGE_KINDS, NETWORKS, city_class
 from ingest import values
 from ingest.amend import anchor
@@ -20,6 +21,9 @@ from ingest.normalise import HIGHEST
 from ingest.reader import ReadOptions
 from ingest.referencing import named
 
+PROFILE = ".profile.toml"
+"""How the names of mapping profiles end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -30,6 +34,8 @@ class Item:
     options: ReadOptions = field(default_factory=ReadOptions)
     licence: str = ""
     title: str = ""
+    notes: tuple[Finding, ...] = ()
+    """What was found out before it is read, such as that a profile is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ def items(files: Sequence[Path], name: str, options: ReadOptions) -> list[Item]:
     _refuse_missing([str(each) for each in files if not each.exists()])
     found: list[Item] = []
     for file in files:
+        if file.name.lower().endswith(PROFILE) and len(files) > 1:
+            continue  # it lies beside the file that it is for
         if file.suffix.lower() == ".toml":
             found += delivery(file)[1]
         else:

@@ -42,8 +42,9 @@ The report of `examine` is plain values (JSON as it is). Its keys:
     ``before`` and ``after`` (bbox_wgs84 without and with it, None if unknown; the same where the
     fix moves nothing) and ``preview`` (like the report's, with the fix applied; None if it moves
     nothing).
-``profile``
-    The mapping profile in use: its file's name, the data set's, or ``""``.
+``profile``, ``options``
+    The mapping profile in use (its file's name, the data set's, or ``""``), and the fields of
+    `ReadOptions` that the file was examined with, the user's and the profile's.
 """
 
 from collections.abc import Iterable
@@ -65,8 +66,9 @@ from ingest.fit import city_findings
 from ingest.guard import numbers_may_overflow
 from ingest.planned import PlannedLayer, PlannedReading
 from ingest.previews import Preview
+from ingest.profile import resolved
 from ingest.reader import Reader, Reading, ReadOptions
-from ingest.remedies import fixes
+from ingest.remedies import fixes, said
 from ingest.visit import SAMPLE, Visit
 
 SEVERITIES: Final = ("error", "warning", "info")
@@ -103,6 +105,10 @@ def examine(
             reader = next((each for each in asked if _accepts(each, path)), None)
             reader = reader or reader_for(path)
             report |= {"reader": reader.name, "title": reader.title}
+            known = resolved(path, options, reader.name, store, dataset)
+            options = known.options
+            findings += known.findings
+            report |= {"profile": known.source, "options": said(options)}
             with TemporaryDirectory(prefix="cim-doctor-") as work, numbers_may_overflow():
                 report |= city.examined(path, reader, (options, Path(work)), findings)
     except CimError as error:
@@ -236,6 +242,7 @@ def _seen(visit: Visit) -> dict[str, Any]:
         "preview": None,
         "fixes": [],
         "profile": "",
+        "options": {},
     }
 
 

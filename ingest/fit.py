@@ -248,8 +248,11 @@ def _duplicates(
     left, right, shares = _same(placed, rows.geometry)
     if len(np.unique(left)) < max(1, 0.5 * len(placed)):
         return
-    stored = [store.stored(int(rows.oid[at]))["dataset"] for at in right[:20].tolist()]
-    others = Counter(each for each in stored if each != dataset)
+    oids = [int(rows.oid[at]) for at in right[:20].tolist()]
+    numbers = Counter(store.stored(oid)["dataset_id"] for oid in oids)
+    names = {store.stored(oid)["dataset_id"]: oid for oid in oids}
+    named = {store.describe(oid)["dataset"]: numbers[number] for number, oid in names.items()}
+    others = Counter({name: count for name, count in named.items() if name != dataset})
     if not others:
         return
     name = others.most_common(1)[0][0]

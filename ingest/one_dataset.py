@@ -16,11 +16,14 @@ from ingest import amend
 from ingest.area import refuse_far_away, total_bounds
 from ingest.catalogue import reader_for
 from ingest.delivery import Item, dataset_name
+from ingest.doctor import examine
 from ingest.fingerprint import file_digest, fingerprint
+from ingest.fit import city_findings
 from ingest.guard import ASK_DOCTOR, about, numbers_may_overflow, workplace
 from ingest.isolation import FINISHING, deaf
 from ingest.normalise import Normaliser
 from ingest.parents import Parents
+from ingest.profile import mend, resolved
 from ingest.reader import Reader, Reading, ReadOptions
 from ingest.report import Follow, LoadReport, Progress
 
@@ -37,6 +40,8 @@ class Manner:
     dry_run: bool = False
     keep_absent: bool = False
     follow: Follow = deaf
+    fix: bool = False
+    """Whether the doctor's unambiguous fixes are applied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class _Source:
 def load_dataset(task: Task, reports: list[LoadReport]) -> None:
     """Load it, or leave it as it was; `reports` gets one for each file that was begun."""
     store, manner = task.store, task.manner
-    sources = list(_sources(task))
+    sources = [_prepared(each, task) for each in _sources(task)]
     told = [(each.item, each.reader, each.digest) for each in sources]
     mark = fingerprint(told, store.crs_name, manner.keep_absent)
     if store.delivered(task.dataset) == mark:
@@ -110,6 +115,24 @@ def _sources(task: Task) -> Iterator[_Source]:
             yield _Source(item, reader_for(item.file), file_digest(item.file), prefix)
 
 
+def _prepared(source: _Source, task: Task) -> _Source:
+    """The same with its mapping profile, and what the doctor can mend without asking."""
+    item, store = source.item, task.store
+    with about(item.file):
+        known = resolved(item.file, item.options, source.reader.name, store, task.dataset)
+        options, notes = known.options, known.findings
+        if task.manner.fix:
+            mended = mend(
+                lambda tried: examine(item.file, tried, store=store, dataset=task.dataset), options
+            )
+            options = mended.options
+            notes += tuple(
+                Finding("info", "fix_applied", f"{each['title']} ({each['code']})")
+                for each in mended.applied
+            )
+    return replace(source, item=replace(item, options=options, notes=notes))
+
+
 def _notes(reports: Sequence[LoadReport]) -> dict[str, Any]:
     return {
         "read": sum(report.read for report in reports),
@@ -137,7 +160,8 @@ def _load_file(
         _refuse_on_error(reading, source.name)
     finally:
         report.rejected = [*reading.rejected, *normaliser.rejected]
-        report.findings = [*reading.findings, *normaliser.findings()]
+        notes = source.item.notes
+        report.findings = [*notes, *reading.findings, *normaliser.findings()]
     opened.rejected += report.rejected
     own = len(report.rejected)
     report.findings += _datum_finding(task.store, reading)
@@ -193,6 +217,7 @@ def _placed(task: Task, reading: Reading, source: _Source) -> Iterator[Batch]:
         bounds = None if checked else total_bounds([batch])
         if bounds is not None:
             refuse_far_away(bounds, crs, city, source.name)
+            reading.findings += city_findings(task.store, reading, batch, task.dataset)
             checked = True
         numbered = any(each.code in NAMED_BY_NUMBER for each in reading.findings)
         yield _told_apart(batch, f"{source.prefix}.") if task.several and numbered else batch
