@@ -7,6 +7,7 @@ from typing import Final
 
 from cim.declare import Catalogue
 from cim.errors import SourceError
+from ingest.aequilibrae import AEQUILIBRAE
 from ingest.bands import BANDS
 from ingest.citygml import CITYGML
 from ingest.cityjson import CITYJSON, CITYJSONSEQ
@@ -36,6 +37,7 @@ READERS: Final[Catalogue[Reader]] = Catalogue(
         POINTCLOUD,
         GEOPARQUET,
         GTFS,
+        AEQUILIBRAE,
         EPANET,
         SWMM,
         CJJ61,

@@ -169,13 +169,13 @@ def _runs(feed: Feed, trips: pd.DataFrame, calls: pd.DataFrame) -> pd.DataFrame:
 def frequencies(service: Service, by: str) -> pd.DataFrame:
     """Mean departures a day, headway by day and span of service, for each ``stop_id`` or route.
 
-    Columns ``departures_weekday`` … (``trips_weekday`` … for a route), ``headway_weekday_min`` between 7 and
-    19 o'clock (NaN where fewer than one departs), ``first_departure`` and ``last_departure`` in
-    hours after midnight.
+    Columns ``departures_weekday`` … (``trips_weekday`` … for a route), ``headway_weekday_min``
+    between 7 and 19 o'clock (NaN where fewer than one departs), ``first_departure`` and
+    ``last_departure`` in hours after midnight.
     """
     moved = service.runs.drop(columns=["service_id", "shape_id"])
     if by == "route_id":
-        calls = service.calls.groupby("trip_id", as_index=False)["seconds"].min()
+        calls = service.calls.groupby("trip_id")[["seconds"]].min().reset_index()
     else:
         last = service.calls.groupby("trip_id")["order"].transform("max")
         calls = service.calls[service.calls["order"] < last]
@@ -183,7 +183,8 @@ def frequencies(service: Service, by: str) -> pd.DataFrame:
     joined["at"] = joined["seconds"] + joined["shift"]
     grouped = joined.groupby(by)
     what = "trips" if by == "route_id" else "departures"
-    told = pd.DataFrame(grouped[list(KINDS)].sum().add_prefix(f"{what}_"))
+    sums = pd.DataFrame(grouped[list(KINDS)].sum())
+    told = sums.add_prefix(f"{what}_")
     busy = joined[(joined["at"] >= DAY_BEGINS) & (joined["at"] < DAY_ENDS)]
     count = busy.groupby(by)["weekday"].sum().reindex(told.index).fillna(0.0)
     minutes = (DAY_ENDS - DAY_BEGINS) / 60
