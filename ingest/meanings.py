@@ -26,12 +26,9 @@ FACTORS: Final[Mapping[str, float]] = MappingProxyType(
         "us-ft": 1200 / 3937,
         "in": 0.0254,
         "yd": 0.9144,
-        "storey": 1.0,
-        "year": 1.0,
-        "1": 1.0,
     }
 )
-"""Unit → what it is in the unit of the dictionary: metres, or a pure number."""
+"""Unit of length → what it is in metres."""
 
 
 def factor(unit: str, where: str = "units") -> float:

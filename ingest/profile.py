@@ -55,6 +55,11 @@ def read_profile(path: Path) -> ReadOptions:
     return options_from(content or {}, path.name)
 
 
+def merged(options: ReadOptions, known: ReadOptions) -> ReadOptions:
+    """`options` on top of what is `known` otherwise."""
+    return with_fix(options, said(known))
+
+
 def profile_text(options: ReadOptions, about: str) -> str:
     """A profile as TOML; `about` names what it is for."""
     return f"# Mapping profile of {about}\n\n{tomli_w.dumps(said(options))}"
@@ -121,7 +126,7 @@ def resolved(
         known = read_profile(found)
         told = f"the profile {found.name} lies beside the file and was used: {_named(known)}"
         note = Finding("info", "profile_used", told)
-        return Resolved(with_fix(options, said(known)), found.name, (note,))
+        return Resolved(merged(options, known), found.name, (note,))
     if store is None or not dataset or said(options):
         return Resolved(options)
     try:

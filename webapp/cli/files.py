@@ -1,15 +1,17 @@
-"""The command that examines files, and the options that say what a file does not."""
+"""The options that say what a file does not say about itself."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
+from cim.errors import ParamError
 from cim.schema import CLASSES, COVERAGE_KINDS, NETWORKS
-from ingest.examination import ExamineWork, examine_apart
+from ingest.meanings import FACTORS
+from ingest.profile import merged, read_profile
 from ingest.reader import ReadOptions
 from webapp.arguments import pair
-from webapp.cli.output import Command, Refusal, emit, fields, say, table
 
 files_argument = click.argument(
     "files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path)
@@ -40,6 +42,34 @@ def reading_options(command: Any) -> Any:
             help=f"Network of lines and nodes: {', '.join(NETWORKS)}.",
         ),
         click.option("--height-datum", default="", help="What the file's heights refer to."),
+        click.option(
+            "--height-offset", default=0.0, metavar="METRES", help="Metres to add to heights."
+        ),
+        click.option(
+            "--length-unit", default="", type=click.Choice(["", *FACTORS]), metavar="UNIT",
+            help="Unit of heights that the file does not state: ft, mm …",
+        ),
+        click.option("--swap-axes", is_flag=True, help="The file has north before east."),
+        click.option(
+            "--anchor", default="", metavar="LON,LAT,HEIGHT,TURN",
+            help="Where the origin of a local model stands, and its turn, degrees clockwise.",
+        ),
+        click.option(
+            "--unit", "units", multiple=True, metavar="SRC=UNIT",
+            help="Unit of the numbers of a field, such as 高度=mm; may be repeated.",
+        ),
+        click.option(
+            "--value", "values", multiple=True, metavar="COLUMN:CODE=MEANING",
+            help="What a code means, such as function:R=residential; may be repeated.",
+        ),
+        click.option(
+            "--text-repair", default="", metavar="READ>TRUE",
+            help="Undo a misreading of text that was saved, such as 'latin-1>GB18030'.",
+        ),
+        click.option(
+            "--profile", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+            help="Mapping profile (TOML or YAML); what is said here stands above it.",
+        ),
         click.option("--valid-from", default="", metavar="DATE", help="Day it became true."),
     )  # fmt: skip
     for each in reversed(options):
@@ -48,51 +78,42 @@ def reading_options(command: Any) -> Any:
 
 
 def read_options(given: dict[str, Any]) -> ReadOptions:
-    """What `reading_options` took."""
-    pairs = dict(pair(each, "--field") for each in given.pop("fields"))
-    return ReadOptions(**given, fields=pairs)
+    """What `reading_options` took, on top of the profile that is named there.
 
-
-@click.command(cls=Command, examples=("cim doctor buildings.shp", "cim doctor *.ifc --json"))
-@files_argument
-@reading_options
-def doctor(files: tuple[Path, ...], as_json: bool, **reading: Any) -> None:
-    """Examine files before loading them.
-
-    What each is, its coordinate system, encoding, units and height datum as understood, what it
-    holds, and what is wrong with it. Changes nothing. Ends with 1 if a file cannot be read.
+    Raises
+    ------
+    SourceError
+        If the profile cannot be understood.
+    ParamError
+        If a pair is none.
     """
-    options = read_options(reading)
-    found = [examine_apart(ExamineWork(path, options)) for path in files]
-    if as_json:
-        emit({"files": found})
-    else:
-        for each in found:
-            say([*_diagnosis(each), ""])
-    refused = [_refused(each) for each in found if not each["loadable"]]
-    if refused:
-        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-        raise Refusal(refused[0] + more)
+    profile = given.pop("profile")
+    known = read_profile(profile) if profile is not None else ReadOptions()
+    return merged(said_options(given), known)
 
 
-def _refused(report: dict[str, Any]) -> str:
-    """Why a file cannot be loaded, in one sentence."""
-    first = next((each for each in report["findings"] if each["severity"] == "error"), None)
-    if first is None:
-        return f"{report['file']}: cannot be loaded"
-    hint = f" ({first['hint']})" if first["hint"] else ""
-    return f"{report['file']}: {first['message']}{hint}"
+def said_options(given: dict[str, Any]) -> ReadOptions:
+    """What `reading_options` took, without any profile.
+
+    Raises
+    ------
+    ParamError
+        If a pair is none.
+    """
+    fields, units = (_pairs(given.pop(name), option) for name, option in _PAIRS)
+    values: dict[str, dict[str, str]] = {}
+    for each in given.pop("values"):
+        place, meaning = pair(each, "--value")
+        column, colon, code = place.partition(":")
+        if not colon or not column:
+            hint = "such as function:R=residential"
+            raise ParamError(f"{each!r} is not COLUMN:CODE=MEANING", where="--value", hint=hint)
+        values.setdefault(column, {})[code] = meaning
+    return ReadOptions(**given, fields=fields, units=units, values=values)
 
 
-def _diagnosis(report: dict[str, Any]) -> list[str]:
-    """Plain facts first, then each list of things as a table of its own."""
-    lines = fields({key: value for key, value in report.items() if not _rows(value)})
-    for key, value in report.items():
-        if _rows(value):
-            columns = list(dict.fromkeys(name for row in value for name in row))
-            lines += ["", f"{key}:", *(f"  {line}" for line in table(value, columns))]
-    return lines
+_PAIRS: Final = (("fields", "--field"), ("units", "--unit"))
 
 
-def _rows(value: Any) -> bool:
-    return isinstance(value, list | tuple) and bool(value) and isinstance(value[0], dict)
+def _pairs(listed: Iterable[str], option: str) -> dict[str, str]:
+    return dict(pair(each, option) for each in listed)

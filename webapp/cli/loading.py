@@ -22,6 +22,8 @@ from webapp.redaction import redact
 
 COUNTS = ("read", "new", "changed", "same", "ended")
 REJECTIONS_SHOWN = 10
+TOLD = frozenset({"profile_used", "profile_reused", "fix_applied"})
+"""Codes of findings that are told though nothing is wrong."""
 MEBIBYTE = 1 << 20
 
 
@@ -32,6 +34,7 @@ MEBIBYTE = 1 << 20
         "cim load Kaifeng.city 管线.shp --encoding GBK --class Pipe --network water",
         'cim load Kaifeng.city shops.csv --crs GCJ-02 --name "Shops 2024" --dry-run',
         "cim load Kaifeng.city dem.tif --kind terrain --height-datum EPSG:5737",
+        "cim load Kaifeng.city 房屋.shp --profile 房屋.toml --fix",
         "cim load Kaifeng.city --watch /srv/deliveries",
     ),
 )
@@ -40,6 +43,7 @@ MEBIBYTE = 1 << 20
 @click.option("--name", default="", help="Name of the data set; else the file's.")
 @reading_options
 @click.option("--keep-absent", is_flag=True, help="Keep objects that the file no longer has.")
+@click.option("--fix", is_flag=True, help="Apply what the doctor can mend without asking.")
 @click.option("--dry-run", is_flag=True, help="Read and compare, but change nothing.")
 @click.option(
     "--rejects",
@@ -167,7 +171,7 @@ class _Order:
     def __init__(self, city: str, asked: dict[str, Any]) -> None:
         self.city = city
         self.name, self.rejects = asked.pop("name"), asked.pop("rejects")
-        self.manner = {key: asked.pop(key) for key in ("dry_run", "keep_absent")}
+        self.manner = {key: asked.pop(key) for key in ("dry_run", "keep_absent", "fix")}
         self.limits = _limits(asked.pop("reader_memory"), asked.pop("reader_patience"))
         self.options: ReadOptions = read_options(asked)
 
@@ -203,6 +207,8 @@ def told(report: dict[str, Any]) -> list[str]:
     counts = ", ".join(f"{report[key]:,} {key}" for key in COUNTS)
     lines = [f"{report['dataset']}: {counts}"]
     lines += [f"  {key}: {report[key]}" for key in ("crs", "encoding") if report.get(key)]
+    notes = [each for each in report["findings"] if each["code"] in TOLD]
+    lines += [f"  {each['message']}" for each in notes]
     lines += [f"  warning: {each}" for each in report["warnings"]]
     rejected = report["rejected"]
     if rejected:
