@@ -116,6 +116,9 @@ def _rings(shapes: NDArray[np.object_], crs: str, target: str, transform: Any) -
         flat[single] = shapely.multipolygons(flat[single], indices=np.arange(single.sum()))
     wrong = shapely.get_type_id(flat) != shapely.GeometryType.MULTIPOLYGON
     flat[wrong] = shapely.MultiPolygon()
+    if not len(flat):
+        nothing = np.zeros(1, np.int64)
+        return _Rings(np.empty(0), np.empty(0), nothing, nothing, nothing)
     _, points, (rings, polygons, zones) = shapely.to_ragged_array(flat, include_z=False)
     x, y = geodesy.transform(crs, target, points[:, 0], points[:, 1])
     inverse = ~transform

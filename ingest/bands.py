@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import rasterio
 
+from cim.cog import write_cog
 from cim.model import Finding
 from ingest.band_sets import Measured, Scene, listing, scenes
 from ingest.calibration import calibrated
-from ingest.cog import write_cog
 from ingest.raster import careful, understood
 from ingest.reader import Reader, Reading, ReadOptions, refuse
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.transform import from_origin
 
+from cim.cog import degrees_of, write_grid
 from cim.geodesy import named_crs
 from cim.model import Coverage, Finding
 from cim.store.coverages import sha256_of
-from ingest.cog import degrees_of, write_grid
 from ingest.pointcloud_header import LasHeader, checked_header
 from ingest.pointcloud_place import Place, place
 from ingest.reader import Reader, Reading, ReadOptions, refuse

@@ -21,13 +21,13 @@ from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.vrt import WarpedVRT
 
+from cim.cog import degrees_of, write_cog
 from cim.errors import CimError
 from cim.geodesy import OFFSET_SYSTEMS, named_crs
 from cim.model import Coverage, Finding
 from cim.store.coverages import sha256_of
 from ingest import referencing
 from ingest.band_names import band_names
-from ingest.cog import degrees_of, write_cog
 from ingest.raster_contents import bands_of, day_of, kind_of, statistics
 from ingest.reader import Reader, Reading, ReadOptions, refuse
 

@@ -122,6 +122,10 @@ def test_cells_without_a_value_do_not_count_and_nothing_is_unknown(tmp_path: Pat
     assert table["mean"][1:].isna().all()
 
 
+def test_of_no_polygons_there_are_no_rows(tmp_path: Path) -> None:
+    assert len(zonal_statistics(coverage(tmp_path / "g.tif", np.ones((3, 3))), CRS, [])) == 0
+
+
 def test_majority_is_the_class_with_the_most_area(tmp_path: Path) -> None:
     grid = np.array([[10, 10, 50], [10, 50, 50], [80, 50, 50]], "uint8")
     found = coverage(tmp_path / "g.tif", grid, nodata=0)
