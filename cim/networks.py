@@ -16,12 +16,11 @@ _IDENTITY: Final = (
     Column("cjj61", "text", "", "Kind of line by CJJ 61-2017, such as JS, YS or TR"),
     Column("owner", "text", "", "Who owns or runs it"),
     Column("year_built", "int", "1", "Year in which it was laid"),
-    Column("survey_method", "text", "", "How it was surveyed"),
-    Column("survey_date", "text", "", "Day of the survey (ISO 8601)"),
 )
 
 _SECTION: Final = (
     Column("section", "text", "", "Shape of the cross-section: circular, rectangular, egg …"),
+    Column("section_source", "text", "", "Size as the source writes it"),
     Column("diameter_m", "real", "m", "Diameter of a circular section, as the source counts it"),
     Column("diameter_kind", "text", "", "nominal, inner or outer; nominal is not wall to wall"),
     Column("section_width_m", "real", "m", "Width of a section that is not circular"),
@@ -48,6 +47,7 @@ _PLACE: Final = (
     Column("depth_end_m", "real", "m", "Ground to its surveyed point where it ends"),
     Column("length_m", "real", "m", "Length that the source states"),
     Column("invert_m", "real", "m", "Lowest inside point of a node, above the datum"),
+    Column("crown_m", "real", "m", "Highest point of the pipe at a node, above the datum"),
     Column("depth_m", "real", "m", "Ground to the bottom of a manhole, or to the pipe at a node"),
     Column("elevation_m", "real", "m", "Elevation of a node, of which point is not said"),
 )  # fmt: skip
@@ -55,7 +55,7 @@ _PLACE: Final = (
 _SERVICE: Final = (
     Column("pressure", "text", "", "Pressure or pressure class as the source names it"),
     Column("voltage", "text", "", "Voltage as the source names it"),
-    Column("flow_direction", "text", "", "forward (from start to end) or backward"),
+    Column("flow_direction", "text", "", "Direction of flow as the source writes it"),
     Column("service_status", "text", "", "in use, abandoned, empty or other"),
     Column("initial_status", "text", "", "open, closed, active or check valve when a run begins"),
     Column("demand_m3_s", "real", "m3/s", "Water taken at a node, before patterns in time"),

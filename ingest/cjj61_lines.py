@@ -33,7 +33,7 @@ _TEXTS: Final = {
     "owner": "owner",
     "pressure": "pressure",
     "voltage": "voltage",
-    "direction": "flow_direction_source",
+    "direction": "flow_direction",
     "section": "section_source",
 }
 _COUNTS: Final = ("holes", "holes_used", "cables")

@@ -104,7 +104,7 @@ def sheets(path: Path, options: ReadOptions, log: Log) -> list[Sheet]:
             found.append(sheet)
     if not found:
         raise refuse(
-            path, "no sheet has a row of names with rows below it", "is it the right file?"
+            path, "no sheet has a row of names with rows below it", "do its columns have names?"
         )
     return found
 
