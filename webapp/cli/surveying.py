@@ -31,7 +31,23 @@ NAMES: Final = {
 """What is needed of a table of control points → names of its columns."""
 
 
-@click.group()
+EXAMPLES: Final = (
+    "cim localgrid fit points.csv --from 'Kaifeng grid' --to EPSG:4547 -o kaifeng-grid.toml",
+    "cim localgrid fit points.csv --from EPSG:2435 --to EPSG:4547 --parameters 7 -o bj54.toml",
+)
+
+
+class _Group(click.Group):
+    """A group whose help ends with examples."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show them as they are typed."""
+        super().format_epilog(ctx, formatter)
+        with formatter.section("Examples"):
+            formatter.write("".join(f"  {each}\n" for each in EXAMPLES))
+
+
+@click.group(cls=_Group)
 def localgrid() -> None:
     """Local grids from control points."""
 
@@ -48,10 +64,7 @@ class Control:
 
 @localgrid.command(
     cls=Command,
-    examples=(
-        "cim localgrid fit points.csv --from 'Kaifeng grid' --to EPSG:4547 -o kaifeng-grid.toml",
-        "cim localgrid fit points.csv --from EPSG:2435 --to EPSG:4547 --parameters 7 -o bj54.toml",
-    ),
+    examples=EXAMPLES,
 )
 @click.argument("points", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
