@@ -10,10 +10,11 @@ from itertools import chain
 from typing import Any, Final
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from cim.model import MeshKind
-from ingest.cityjson_text import Tokens
+from ingest.cityjson_text import Tokens, UnevenError, tokens
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -38,9 +39,8 @@ class Shape:
     """Object it belongs to."""
     kind: MeshKind
     lod: str
-    shells: list[Any] | int
-    """Shells of faces of rings of vertex numbers, a MultiSurface being a single shell; or which
-    of the arrays it is that were cut out of the text."""
+    boundaries: list[Any] | bytes
+    """As in the file, parsed or still JSON."""
     source: Mapping[str, Any]
     """The geometry as in the file, with its semantics and materials."""
     pool: tuple[int, int]
@@ -92,24 +92,7 @@ def summed(values: Ints, groups: Ints) -> Ints:
     return np.asarray(total[ends] - total[ends - groups])
 
 
-def shells_of(geometry: Mapping[str, Any]) -> list[Any]:
-    """The shells of a geometry with surfaces.
-
-    Raises
-    ------
-    TypeError, KeyError
-        If its boundaries are not nested as its type asks.
-    """
-    boundaries = geometry["boundaries"]
-    if not isinstance(boundaries, list):
-        raise TypeError("boundaries are not a list")
-    kind = geometry["type"]
-    if kind in {"MultiSurface", "CompositeSurface"}:
-        return [boundaries]
-    return boundaries if kind == "Solid" else list(chain.from_iterable(boundaries))
-
-
-def flattened(shapes: Sequence[Shape], arrays: Tokens | None) -> Flat:
+def flattened(shapes: Sequence[Shape]) -> Flat:
     """The boundaries of all shapes as arrays; corners count from the start of the pool.
 
     Raises
@@ -117,7 +100,13 @@ def flattened(shapes: Sequence[Shape], arrays: Tokens | None) -> Flat:
     TypeError, ValueError, IndexError
         If some boundaries are not lists of the right depth, or name a missing vertex.
     """
-    flat = _from_lists(shapes) if arrays is None else _from_text(shapes, arrays)
+    texts = [shape.boundaries for shape in shapes if isinstance(shape.boundaries, bytes)]
+    try:
+        flat = _from_text(shapes, tokens(texts)) if len(texts) == len(shapes) else None
+    except UnevenError:
+        flat = None
+    if flat is None:
+        flat = _from_lists([_shells(shape) for shape in shapes])
     bases, limits = np.array([shape.pool for shape in shapes], np.int64).reshape(-1, 2).T
     counts = flat.shape_corners
     limit = limits[0] if len(limits) and (limits == limits[0]).all() else np.repeat(limits, counts)
@@ -128,8 +117,18 @@ def flattened(shapes: Sequence[Shape], arrays: Tokens | None) -> Flat:
     return flat
 
 
-def _from_lists(shapes: Sequence[Shape]) -> Flat:
-    lists: list[Any] = [shape.shells for shape in shapes]
+def _shells(shape: Shape) -> list[Any]:
+    """The shells of a shape as lists, a MultiSurface being a single one."""
+    text = shape.boundaries
+    boundaries = orjson.loads(text) if isinstance(text, bytes) else text
+    if not isinstance(boundaries, list):
+        raise TypeError("boundaries are not a list")
+    if shape.kind == "MultiSurface":
+        return [boundaries]
+    return boundaries if shape.kind == "Solid" else list(chain.from_iterable(boundaries))
+
+
+def _from_lists(lists: Sequence[list[Any]]) -> Flat:
     shells = list(chain.from_iterable(lists))
     faces = list(chain.from_iterable(shells))
     rings = list(chain.from_iterable(faces))
@@ -144,10 +143,9 @@ def _from_lists(shapes: Sequence[Shape]) -> Flat:
     )
 
 
-def _from_text(shapes: Sequence[Shape], arrays: Tokens) -> Flat:
-    numbers = np.array([shape.shells for shape in shapes], np.int64)
-    chosen = arrays.of(numbers)
-    levels = np.array([DEPTHS[shape.kind] for shape in shapes])[chosen.array] - chosen.depth
+def _from_text(shapes: Sequence[Shape], chosen: Tokens) -> Flat:
+    depths = np.array([DEPTHS[shape.kind] for shape in shapes], np.int64)
+    levels = depths[chosen.array] - chosen.depth
     if ((levels < 0) | ((levels > 0) & (chosen.sizes > 0))).any():
         raise TypeError("boundaries of another depth")
     ring, face, shell = (levels == level for level in range(3))
@@ -166,12 +164,12 @@ def _inside(inner: NDArray[np.bool_], outer: NDArray[np.bool_]) -> Ints:
     return np.diff(before[outer], append=before[-1:] if len(before) else 0)
 
 
-def split(shapes: Sequence[Shape], arrays: Tokens | None) -> tuple[list[Shape], dict[int, str]]:
+def split(shapes: Sequence[Shape]) -> tuple[list[Shape], dict[int, str]]:
     """The shapes that can be flattened, and by row why others cannot."""
     good, bad = [], {}
     for shape in shapes:
         try:
-            flattened([shape], arrays)
+            flattened([shape])
         except (TypeError, ValueError, OverflowError):
             bad[shape.row] = f"boundaries of a {shape.kind} are not nested as they must be"
         except IndexError as error:

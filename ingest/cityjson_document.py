@@ -21,7 +21,7 @@ from cim.schema import OBJECT_COLUMNS
 from ingest import cityjson_text, referencing
 from ingest.cityjson_objects import PROMOTED
 from ingest.cityjson_surfaces import materials_of, said_of
-from ingest.cityjson_text import Cut, Tokens, UnevenError
+from ingest.cityjson_text import Cut, UnevenError
 from ingest.reader import Reading, ReadOptions, refuse
 
 Document = dict[str, Any]
@@ -90,17 +90,13 @@ def check_version(path: Path, document: Document) -> None:
 
 @dataclass(slots=True, eq=False)
 class Parsed:
-    """A document whose long arrays have become NumPy's where that was possible."""
+    """A document whose long arrays are still JSON texts, where they could be cut out."""
 
     document: Document
     text: bytes
     """What was parsed as JSON."""
     vertices: Floats | None = None
     """(n, 3) as in the file; None if they are still in the document."""
-    cut: Cut | None = None
-    """Boundaries and values by the number that stands for them; None if they were not cut out."""
-    arrays: Tokens | None = None
-    """The boundaries that were cut out."""
 
 
 def parsed(path: Path) -> Parsed:
@@ -123,31 +119,34 @@ def parsed(path: Path) -> Parsed:
 def _taken_apart(path: Path, data: bytes) -> Parsed:
     pieces = cityjson_text.cut(data)
     document = json_object(path, pieces.rest)
-    if _referred(document) != (len(pieces.boundaries), len(pieces.values)):
-        raise UnevenError("something else than a geometry has boundaries or values")
-    vertices = cityjson_text.triples(pieces.vertices)
-    arrays = cityjson_text.tokens(pieces.boundaries)
-    return Parsed(document, pieces.rest, vertices, pieces, arrays)
-
-
-def _referred(document: Document) -> tuple[int, int]:
-    """How many boundaries and values geometries refer to; -1 if not each to its own."""
-    templates = section(document, "geometry-templates").get("templates") or ()
-    boundaries: list[Any] = []
-    values: list[Any] = []
     try:
-        objects = section(document, "CityObjects").values()
-        own = chain.from_iterable(each.get("geometry") or () for each in objects)
-        for geometry in chain(own, templates):
-            boundaries.append(geometry["boundaries"])
-            values += [said.get("values") for said in said_of(geometry)]
-        return _distinct(boundaries), _distinct([each for each in values if each is not None])
-    except (AttributeError, KeyError, TypeError):
-        return -1, -1
+        whole = _put_back(document, pieces)
+    except (AttributeError, IndexError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise UnevenError("something else than a geometry has boundaries or values")
+    return Parsed(document, pieces.rest, cityjson_text.triples(pieces.vertices))
 
 
-def _distinct(numbers: list[Any]) -> int:
-    return len(numbers) if len(set(numbers)) == len(numbers) else -1
+def _put_back(document: Document, pieces: Cut) -> bool:
+    """Give each geometry what was cut out of it, still as JSON; whether each got its own."""
+    templates = section(document, "geometry-templates").get("templates") or ()
+    objects = section(document, "CityObjects").values()
+    boundaries: list[int] = []
+    values: list[int] = []
+    for geometry in chain(
+        chain.from_iterable(each.get("geometry") or () for each in objects), templates
+    ):
+        boundaries.append(number := geometry["boundaries"])
+        geometry["boundaries"] = pieces.boundaries[number]
+        for said in said_of(geometry):
+            if (number := said.get("values")) is not None:
+                values.append(number)
+                said["values"] = pieces.values[number]
+    return all(
+        len(set(numbers)) == len(numbers) == len(cut)
+        for numbers, cut in ((boundaries, pieces.boundaries), (values, pieces.values))
+    )
 
 
 def section(document: Document, name: str) -> Document:

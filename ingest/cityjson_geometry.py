@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from cim.meshes import Meshes, Runs
 from ingest.cityjson_boundaries import Flat, Shape, flattened, offsets, summed
 from ingest.cityjson_surfaces import Surfaces, surfaces_of
-from ingest.cityjson_text import Tokens
 from ingest.footprints import Rings, outlines, signed_areas
 
 Ints = NDArray[np.int64]
@@ -51,19 +50,15 @@ class Bodies:
     """Geometries whose semantics or materials do not match their faces."""
 
 
-def bodies(
-    shapes: Sequence[Shape], arrays: Tokens | None, pool: Floats, ids: Sequence[str]
-) -> Bodies:
+def bodies(shapes: Sequence[Shape], pool: Floats, ids: Sequence[str]) -> Bodies:
     """Meshes, footprints and height ranges of `shapes`; row numbers point into `ids`.
-
-    `arrays` are the boundaries that were cut out of the text, if they were.
 
     Raises
     ------
     TypeError, ValueError, IndexError
         As `flattened`.
     """
-    flat = flattened(shapes, arrays)
+    flat = flattened(shapes)
     surfaces = surfaces_of([shape.source for shape in shapes], flat)
     degenerate = _cleaned(flat, surfaces)
     if not flat.shape_corners.all():

@@ -14,11 +14,10 @@ import shapely
 from cim.model import Rejection
 from cim.schema import CLASSES, LODS, OBJECT_COLUMNS
 from ingest import values
-from ingest.cityjson_boundaries import KINDS, Shape, shells_of
+from ingest.cityjson_boundaries import KINDS, Shape
 from ingest.cityjson_geometry import Bodies
-from ingest.cityjson_surfaces import said_of
-from ingest.cityjson_text import Cut
 from ingest.footprints import only_areas
+from ingest.own_exports import own_names, unstamped
 from ingest.values import NotUnderstoodError
 
 CityObject = dict[str, Any]
@@ -62,6 +61,10 @@ PROMOTED: Final[Mapping[str, str]] = {
     "dateOfConstruction": "valid_from",
     "yearOfDemolition": "valid_to",
     "dateOfDemolition": "valid_to",
+} | {
+    each.name: each.name
+    for each in OBJECT_COLUMNS
+    if each.name not in {"object_id", "class", "geometry", "parent_id", "lod", "attributes"}
 }
 """CityJSON attribute → column of the data dictionary."""
 
@@ -82,6 +85,8 @@ _OWN_KEYS: Final = frozenset(
 
 def lod_of(stated: Any) -> str:
     """A level of detail of the data dictionary from ``2``, ``2.0``, ``"2.2"`` or nothing."""
+    if type(stated) is str and stated in LODS:
+        return stated
     text = str(stated) if stated is not None else "1"
     text = text[:-2] if text.endswith(".0") else text
     if text in LODS:
@@ -101,50 +106,40 @@ class Shared:
     templates: Sequence[dict[str, Any]] = ()
     pool: tuple[int, int] = (0, 0)
     """First and number of the templates' vertices."""
-    cut: Cut | None = None
-    """What was cut out of the text; None if everything stayed where it was."""
-
-    def shells(self, geometry: Mapping[str, Any]) -> list[Any] | int:
-        """The shells of a geometry with surfaces, or the number of what was cut out."""
-        return shells_of(geometry) if self.cut is None else int(geometry["boundaries"])
-
-    def boundaries(self, geometry: Mapping[str, Any]) -> Any:
-        """The boundaries of a geometry as lists."""
-        found = geometry["boundaries"]
-        return found if self.cut is None else orjson.loads(self.cut.boundaries[found])
 
     def mend(self, geometry: dict[str, Any]) -> None:
-        """Put back what was cut out of semantics and materials, and name the materials."""
+        """Let a geometry know the materials that it names by number."""
         if self.materials and "material" in geometry:
             geometry["materials"] = self.materials
-        if self.cut is not None:
-            for said in said_of(geometry):
-                if said.get("values") is not None:
-                    said["values"] = self.cut.values[said["values"]]
 
     def shape(self, row: int, geometry: dict[str, Any], pool: tuple[int, int]) -> Shape:
         """A geometry with surfaces of its own."""
         self.mend(geometry)
-        lod = lod_of(geometry.get("lod"))
-        return Shape(row, KINDS[geometry["type"]], lod, self.shells(geometry), geometry, pool)
+        kind, lod = KINDS[geometry["type"]], lod_of(geometry.get("lod"))
+        return Shape(row, kind, lod, geometry["boundaries"], geometry, pool)
 
     def instance(
         self, row: int, geometry: Mapping[str, Any], vertices: np.ndarray[Any, Any]
     ) -> Shape:
         """A template in its place; the reference point is a row of `vertices`."""
         template = self.templates[_index(geometry["template"], len(self.templates))]
-        point = _index(self.boundaries(geometry)[0], len(vertices))
+        point = _index(_lists(geometry["boundaries"])[0], len(vertices))
         given = geometry.get("transformationMatrix")
         matrix = np.eye(4) if given is None else np.array(given, np.float64).reshape(4, 4)
         return Shape(
             row,
             KINDS[template["type"]],
             lod_of(template.get("lod")),
-            self.shells(template),
+            template["boundaries"],
             template,
             self.pool,
             (matrix, vertices[point]),
         )
+
+
+def _lists(boundaries: list[Any] | bytes) -> list[Any]:
+    lists: list[Any] = orjson.loads(boundaries) if isinstance(boundaries, bytes) else boundaries
+    return lists
 
 
 def _index(number: Any, size: int) -> int:
@@ -189,7 +184,7 @@ class Objects:
         if geometry["type"] == "GeometryInstance":
             self.shapes.append(shared.instance(row, geometry, vertices))
         else:
-            boundaries = shared.boundaries(geometry)
+            boundaries = _lists(geometry["boundaries"])
             self.plain[row] = _plain(geometry["type"], boundaries, vertices)
 
 
@@ -238,19 +233,32 @@ def table(
     known: dict[str, list[Any]] = {
         name: [None] * count for name in sorted({*rename.values(), *defaults})
     }
+    own = np.array([_is_own(each) for each in rows.objects], bool)
     for row, each in enumerate(rows.objects):
-        columns["class"].append(CLASS_OF.get(each["type"], "GenericOccupiedSpace"))
+        columns["class"].append(_class_of(each))
         parents = each.get("parents")
         columns["parent_id"].append(parents[0] if parents else None)
         columns["attributes"].append(_attributes(each, row, rename, known))
     for name, value in defaults.items():
         known[name] = [value if each is None else each for each in known[name]]
     columns["class"] = known.pop("class", columns["class"])
-    _heights(rows, bodies, columns["class"], known)
+    _heights(rows, bodies, columns["class"], known, own)
     data = {"object_id": rows.ids} | columns | {"lod": bodies.lods} | known
     frame = pd.DataFrame({name: _series(name, each) for name, each in data.items()})
     frame["geometry"] = pd.Series(_geometries(rows, bodies), dtype=object)
     return frame
+
+
+def _is_own(each: CityObject) -> bool:
+    given = each.get("attributes")
+    return isinstance(given, dict) and bool(own_names(given))
+
+
+def _class_of(each: CityObject) -> str:
+    """By its type; by the attribute that our exports add where no type says the class."""
+    if _is_own(each) and each["attributes"].get("class") in CLASSES:
+        return str(each["attributes"]["class"])
+    return CLASS_OF.get(each["type"], "GenericOccupiedSpace")
 
 
 def _series(name: str, column: list[Any]) -> pd.Series:
@@ -264,6 +272,7 @@ def _attributes(
 ) -> dict[str, Any]:
     given = each.get("attributes")
     attributes: dict[str, Any] = given if isinstance(given, dict) else {}
+    is_own = _is_own(each)
     for name in [each for each in rename if each in attributes]:  # the first counts most
         column = rename[name]
         value = _converted(column, attributes[name])
@@ -271,10 +280,14 @@ def _attributes(
             known[column][row] = value
             if str(value) == str(attributes[name]) or column in _NUMBERS:
                 del attributes[name]
-    if each["type"] not in CLASSES:
+    if is_own:
+        attributes = unstamped(attributes)
+        attributes.pop("class", None)
+    elif each["type"] not in CLASSES:
         attributes["cityjson_type"] = each["type"]
-    for name in each.keys() - _OWN_KEYS:
-        attributes[name] = each[name]
+    for name in each:
+        if name not in _OWN_KEYS:
+            attributes[name] = each[name]
     return attributes
 
 
@@ -299,11 +312,19 @@ def _understood(column: str, text: str) -> Any:
 
 
 def _heights(
-    rows: Objects, bodies: Bodies, classes: Sequence[str], known: dict[str, list[Any]]
+    rows: Objects,
+    bodies: Bodies,
+    classes: Sequence[str],
+    known: dict[str, list[Any]],
+    own: np.ndarray[Any, Any],
 ) -> None:
-    """Fill ``height`` and ``ground_height`` from the surfaces, a parent's from its parts'."""
+    """Fill ``height`` and ``ground_height`` from the surfaces, a parent's from its parts'.
+
+    Objects of our `own` exports say all that is known of them.
+    """
     at = {name: row for row, name in enumerate(rows.ids)}
     low, high = bodies.low.copy(), bodies.high.copy()
+    low[own], high[own] = np.nan, np.nan
     for row, parent in _parts_of(rows, at):
         if not bodies.lods[parent] or bodies.lods[parent] == "0":
             low[parent] = np.nanmin([bodies.low[row], low[parent]], initial=np.inf)

@@ -1,7 +1,7 @@
 """What CityJSON says about each face: semantic surfaces and material colours."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from operator import methodcaller
@@ -112,14 +112,14 @@ def _numbers(texts: Sequence[bytes | None], faces: NDArray[np.int64]) -> NDArray
     return found if len(found) == int(faces[_saying(texts)].sum()) else None
 
 
-def said_of(geometry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def said_of(geometry: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Everything in a geometry that has values for its faces."""
     semantics = geometry.get("semantics")
-    if semantics:
-        yield semantics
+    said = [semantics] if semantics else []
     for theme in ("material", "texture"):
         if theme in geometry:
-            yield from geometry[theme].values()
+            said += geometry[theme].values()
+    return said
 
 
 def _parts(

@@ -8,10 +8,10 @@ ordinary JSON in which a number stands for each boundary that was cut.
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Final
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
@@ -70,9 +70,9 @@ def cut(data: bytes) -> Cut:
     order = np.argsort(spans[:, 0])
     begins, ends = spans[order].T.tolist()
     numbers = np.concatenate([np.arange(len(each)) for each in (vertices, boundaries, values)])
-    kept = (data[end:begin] for end, begin in zip([0, *ends], [*begins, None], strict=True))
-    stand_ins = (b"%d" % number for number in numbers[order].tolist())
-    pieces = chain.from_iterable(zip(kept, chain(stand_ins, [b""]), strict=True))
+    pieces = [b""] * (2 * len(begins) + 1)
+    pieces[::2] = [data[end:begin] for end, begin in zip([0, *ends], [*begins, None], strict=True)]
+    pieces[1::2] = orjson.dumps(numbers[order].tolist())[1:-1].split(b",")
     rest = b"".join(pieces)
     return Cut(
         rest,
@@ -168,25 +168,6 @@ class Tokens:
     """(b,) array of each opening bracket."""
     sizes: Ints
     """(b,) numbers directly inside; 0 for brackets that hold brackets."""
-
-    def of(self, numbers: Ints) -> "Tokens":
-        """Only these arrays, in this order; they are numbered anew."""
-        count = int(self.array[-1]) + 1 if len(self.array) else 0
-        if len(numbers) == count and (numbers == np.arange(count)).all():
-            return self
-        brackets = np.bincount(self.array, minlength=count)
-        inside = np.bincount(self.array, self.sizes, count).astype(np.int64)
-        at = _ranges(brackets, numbers)
-        array = np.repeat(np.arange(len(numbers)), brackets[numbers])
-        return Tokens(self.values[_ranges(inside, numbers)], self.depth[at], array, self.sizes[at])
-
-
-def _ranges(sizes: Ints, numbers: Ints) -> Ints:
-    """Positions of the members of some groups, which lie one after another with these sizes."""
-    starts = (np.cumsum(sizes) - sizes)[numbers]
-    chosen = sizes[numbers]
-    shift = np.repeat(starts - (np.cumsum(chosen) - chosen), chosen)
-    return shift + np.arange(len(shift))
 
 
 def tokens(arrays: Sequence[bytes]) -> Tokens:

@@ -281,7 +281,7 @@ def test_a_broken_frame_is_refused(tmp_path: Path, change, message) -> None:
         ([[[0, 1, 2]]], "not nested"),
         ([[[[[0, 1, 2]]]]], "not nested"),
         (["abc"], "not nested"),
-        (None, "not a list"),
+        (None, "not nested"),
         ([[[[0, None, 2]]]], "not nested"),
     ],
 )
