@@ -233,19 +233,19 @@ def table(
     known: dict[str, list[Any]] = {
         name: [None] * count for name in sorted({*rename.values(), *defaults})
     }
-    own = np.array([_is_own(each) for each in rows.objects], bool)
-    for row, each in enumerate(rows.objects):
-        columns["class"].append(_class_of(each))
+    own = [_is_own(each) for each in rows.objects]
+    for row, (each, is_own) in enumerate(zip(rows.objects, own, strict=True)):
+        columns["class"].append(_class_of(each, is_own=is_own))
         parents = each.get("parents")
         columns["parent_id"].append(parents[0] if parents else None)
-        columns["attributes"].append(_attributes(each, row, rename, known))
+        columns["attributes"].append(_attributes(each, row, rename, known, is_own=is_own))
     for name, value in defaults.items():
         known[name] = [value if each is None else each for each in known[name]]
     columns["class"] = known.pop("class", columns["class"])
-    _heights(rows, bodies, columns["class"], known, own)
+    _heights(rows, bodies, columns["class"], known, np.array(own, bool))
     data = {"object_id": rows.ids} | columns | {"lod": bodies.lods} | known
     frame = pd.DataFrame({name: _series(name, each) for name, each in data.items()})
-    frame["geometry"] = pd.Series(_geometries(rows, bodies), dtype=object)
+    frame["geometry"] = pd.Series(_geometries(rows, bodies, own), dtype=object)
     return frame
 
 
@@ -254,9 +254,9 @@ def _is_own(each: CityObject) -> bool:
     return isinstance(given, dict) and bool(own_names(given))
 
 
-def _class_of(each: CityObject) -> str:
+def _class_of(each: CityObject, *, is_own: bool) -> str:
     """By its type; by the attribute that our exports add where no type says the class."""
-    if _is_own(each) and each["attributes"].get("class") in CLASSES:
+    if is_own and each["attributes"].get("class") in CLASSES:
         return str(each["attributes"]["class"])
     return CLASS_OF.get(each["type"], "GenericOccupiedSpace")
 
@@ -268,11 +268,15 @@ def _series(name: str, column: list[Any]) -> pd.Series:
 
 
 def _attributes(
-    each: CityObject, row: int, rename: Mapping[str, str], known: Mapping[str, list[Any]]
+    each: CityObject,
+    row: int,
+    rename: Mapping[str, str],
+    known: Mapping[str, list[Any]],
+    *,
+    is_own: bool,
 ) -> dict[str, Any]:
     given = each.get("attributes")
     attributes: dict[str, Any] = given if isinstance(given, dict) else {}
-    is_own = _is_own(each)
     for name in [each for each in rename if each in attributes]:  # the first counts most
         column = rename[name]
         value = _converted(column, attributes[name])
@@ -324,11 +328,11 @@ def _heights(
     """
     at = {name: row for row, name in enumerate(rows.ids)}
     low, high = bodies.low.copy(), bodies.high.copy()
-    low[own], high[own] = np.nan, np.nan
     for row, parent in _parts_of(rows, at):
         if not bodies.lods[parent] or bodies.lods[parent] == "0":
             low[parent] = np.nanmin([bodies.low[row], low[parent]], initial=np.inf)
             high[parent] = np.nanmax([bodies.high[row], high[parent]], initial=-np.inf)
+    low[own], high[own] = np.nan, np.nan
     tall = [name not in _FLAT for name in classes]
     span = np.where(np.isfinite(high - low) & (high > low) & tall, high - low, np.nan)
     for name, found in (
@@ -347,13 +351,16 @@ def _parts_of(rows: Objects, at: Mapping[str, int]) -> Iterable[tuple[int, int]]
                 yield row, parent
 
 
-def _geometries(rows: Objects, bodies: Bodies) -> np.ndarray[Any, Any]:
-    """Footprints; a parent without surfaces has what its parts cover together."""
+def _geometries(rows: Objects, bodies: Bodies, own: Sequence[bool]) -> np.ndarray[Any, Any]:
+    """Footprints; a parent without surfaces has what its parts cover together.
+
+    Not so in our `own` exports, where a parent without a place has none.
+    """
     found = bodies.footprints.copy()
     at = {name: row for row, name in enumerate(rows.ids)}
     together: dict[int, list[shapely.Geometry]] = {}
     for row, parent in _parts_of(rows, at):
-        if found[row] is not None and bodies.footprints[parent] is None:
+        if found[row] is not None and bodies.footprints[parent] is None and not own[parent]:
             together.setdefault(parent, []).append(found[row])
     for parent, parts in together.items():
         found[parent] = parts[0] if len(parts) == 1 else only_areas(shapely.union_all(parts))

@@ -21,6 +21,7 @@ from ingest.attributes import class_named
 from ingest.classes import SHAPES, shapes
 from ingest.connections import connections
 from ingest.meanings import factor, meant, scaled, with_source
+from ingest.own_exports import REST, own_names
 from ingest.plan import Chunk, Plan
 from ingest.surfaces import bodies, upright
 from ingest.values import Converted
@@ -79,9 +80,12 @@ def shape(plan: Plan, chunk: Chunk, log: Log) -> Batch:
         columns[target] = converted.values
         _note_junk(plan, name, target, converted, log)
         _keep_source(columns, name, source, converted)
+    own = own_names(chunk.table.schema.names)
     for name in chunk.table.schema.names:
-        if name not in plan.fields and name != plan.class_field:
+        if name not in plan.fields and name != plan.class_field and name not in own:
             _keep_attribute(columns, name, chunk.table[name], log)
+    if REST in own:
+        columns[REST] = _series(values.text_column(chunk.table[REST])).astype(object)
     log.kept += len(chunk)
     objects = _with_extent(pd.DataFrame(columns, copy=False), meshes)
     nodes, edges = connections(plan, chunk, objects, log.count)
@@ -90,6 +94,8 @@ def shape(plan: Plan, chunk: Chunk, log: Log) -> Batch:
 
 def _with_geometry(plan: Plan, chunk: Chunk, log: Log) -> Chunk:
     unusable = shapely.get_num_coordinates(chunk.geometry) == 0  # also where there is none
+    if own_names(chunk.table.schema.names):
+        unusable &= ~shapely.is_missing(chunk.geometry)  # a storey need not have a place
     if not unusable.any():
         return chunk
     for at in np.flatnonzero(unusable).tolist():

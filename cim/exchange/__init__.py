@@ -12,6 +12,7 @@ from cim.declare import Catalogue, did_you_mean
 from cim.errors import InputError, NotFoundError
 from cim.exchange.cityjson import write_cityjson
 from cim.exchange.geojson import write_geojson
+from cim.exchange.losses import of_cityjson, of_tables
 from cim.exchange.tables import write_csv, write_gpkg, write_parquet
 from cim.model import CityModel
 
@@ -25,12 +26,12 @@ class Format:
     suffixes: tuple[str, ...]
     media_type: str
     write: Callable[[CityModel, Path], None]
+    losses: Callable[[CityModel], list[str]]
+    """What it cannot carry of that city, a sentence each."""
     text: bool = False
     """Whether a terminal can show it."""
     meshes: bool = False
     """Whether it holds surfaces, so that the model should be selected with them."""
-    losses: Callable[[CityModel], list[str]] = lambda model: []  # noqa: ARG005
-    """What it cannot carry of that city, a sentence each."""
 
 
 FORMATS: Catalogue[Format] = Catalogue(
@@ -39,22 +40,24 @@ FORMATS: Catalogue[Format] = Catalogue(
         Format(
             "geojson", "GeoJSON (RFC 7946), WGS 84", (".geojson", ".json"),
             "application/geo+json", write_geojson, text=True,
+            losses=of_tables,
         ),
         Format(
             "parquet", "GeoParquet 1.1, the city's CRS", (".parquet", ".geoparquet"),
-            "application/vnd.apache.parquet", write_parquet,
+            "application/vnd.apache.parquet", write_parquet, losses=of_tables,
         ),
         Format(
             "cityjson", "CityJSON 2.0, the city's CRS", (".city.json", ".cityjson"),
             "application/city+json", write_cityjson, text=True, meshes=True,
+            losses=of_cityjson,
         ),
         Format(
             "gpkg", "GeoPackage, a layer for each class, the city's CRS", (".gpkg",),
-            "application/geopackage+sqlite3", write_gpkg,
+            "application/geopackage+sqlite3", write_gpkg, losses=of_tables,
         ),
         Format(
             "csv", "CSV with lon, lat and WKT in WGS 84", (".csv",),
-            "text/csv", write_csv, text=True,
+            "text/csv", write_csv, text=True, losses=of_tables,
         ),
     ),
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """A city model as one flat table: a column for each property that any object has."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from math import isnan
 from typing import Any, Final
@@ -23,13 +23,22 @@ COLUMNS: Final = tuple(
 )
 MOST_ATTRIBUTES: Final = 200
 """Attributes that become columns; OpenStreetMap has thousands of keys, tables cannot."""
-RESERVED: Final = {each.name for each in COLUMNS} | {"geometry", "attributes", "fid", "geom", "oid"}
-LON_LAT_DECIMALS: Final = 7
+CONNECTIONS: Final = ("network", "start_node", "end_node", "node_id")
+RESERVED: Final = (
+    {each.name for each in COLUMNS}
+    | {"geometry", "attributes", "fid", "geom", "oid", "id", "bbox", "ogc_fid"}
+    | set(CONNECTIONS)
+)
+PLAIN: Final = ({bool}, {int}, {float}, {int, float}, {str})
+"""Types of values that a column of a table can hold together."""
+LON_LAT_DECIMALS: Final = 9
 HEIGHT_DECIMALS: Final = 3
 
 
 def in_wgs84(geometries: Iterable[Any], crs: CRS) -> NDArray[np.object_]:
-    """Geometries in longitude and latitude, rounded to a centimetre; heights stay as they are.
+    """Geometries in longitude and latitude, rounded to a tenth of a millimetre.
+
+    Heights stay as they are, in millimetres.
 
     Polygons turn as RFC 7946 wants them: outer rings counter-clockwise.
     """
@@ -48,25 +57,56 @@ def in_wgs84(geometries: Iterable[Any], crs: CRS) -> NDArray[np.object_]:
     return np.asarray(shapely.orient_polygons(column), dtype=object)
 
 
-def records(model: CityModel) -> Iterator[dict[str, Any]]:
+def records(model: CityModel, shown: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
     """What is known of each object, in order; what is unknown is left out.
 
-    Attributes stand beside the columns of the data dictionary; one that has the name of such a
-    column becomes ``attributes.<name>``.
+    Attributes stand beside the columns of the data dictionary. One that has the name of such a
+    column, or is not among those `shown` if they are told, is in ``attributes``.
     """
+    columns = _columns(model)
+    names = tuple(columns)
+    rows = zip(*columns.values(), strict=True) if columns else ()
+    for row, extra in zip(rows, attributes(model), strict=True):
+        record = {name: value for name, value in zip(names, row, strict=True) if value is not None}
+        rest: dict[str, Any] = {}
+        for key, value in extra.items():
+            beside = key not in RESERVED if shown is None else key in shown
+            (record if beside else rest)[key] = value
+        if rest:
+            record["attributes"] = rest
+        yield record
+
+
+def _columns(model: CityModel) -> dict[str, list[Any]]:
+    """The dictionary's columns, and how the objects are joined where there is a network."""
     objects = model.objects
     columns = {
         each.name: [_plain(value, each.dtype) for value in objects[each.name]]
         for each in COLUMNS
         if each.name in objects
     }
-    names = tuple(columns)
-    rows = zip(*columns.values(), strict=True) if columns else ()
-    for row, extra in zip(rows, attributes(model), strict=True):
-        record = {name: value for name, value in zip(names, row, strict=True) if value is not None}
-        for key, value in extra.items():
-            record[f"attributes.{key}" if key in RESERVED else key] = value
-        yield record
+    joined = connected(model)
+    for name in CONNECTIONS if joined else ():
+        columns[name] = [joined.get(int(oid), {}).get(name) for oid in objects.index]
+    return columns
+
+
+def connected(model: CityModel) -> dict[int, dict[str, str]]:
+    """By oid: the network, and the nodes at the ends of an edge or the node that an object is."""
+    found: dict[int, dict[str, str]] = {}
+    if len(model.nodes):
+        own = model.nodes["object_id"].notna()
+        places = zip(model.objects["dataset"], model.objects["object_id"], strict=True)
+        numbers = dict(zip(places, model.objects.index.tolist(), strict=True))
+        nodes = model.nodes[own]
+        pairs = zip(nodes["dataset"], nodes["object_id"], strict=True)
+        joins = zip(nodes["network"], nodes["node_id"], strict=True)
+        for pair, (network, node) in zip(pairs, joins, strict=True):
+            if pair in numbers:
+                found[numbers[pair]] = {"network": network, "node_id": node}
+    for oid, row in zip(model.edges.index.tolist(), model.edges.to_dict("records"), strict=True):
+        found[int(oid)] = {name: row[name] for name in ("network", "start_node", "end_node")}
+    return found
 
 
 def attributes(model: CityModel) -> list[Mapping[str, Any]]:
@@ -100,22 +140,18 @@ def _plain(value: Any, dtype: str) -> Any:
 def flat(model: CityModel) -> gpd.GeoDataFrame:
     """One table: the dictionary's columns, then the attributes, in the city's CRS.
 
-    At most `MOST_ATTRIBUTES` attributes, the most frequent ones, become columns; the others stay
-    together as JSON in ``attributes``. No two names differ only in case, since a GeoPackage
-    could not keep them apart. A column that is empty is left out.
+    An attribute has a column if its values are of one plain type; at most `MOST_ATTRIBUTES`
+    have, the most frequent ones. No two names differ only in case, since a GeoPackage could not
+    keep them apart. All others stay together as JSON in ``attributes``. A column that is empty
+    is left out.
     """
-    table: dict[str, pd.Series[Any]] = {}
-    for each in COLUMNS:
-        if each.name in model.objects:
-            values = [_plain(value, each.dtype) for value in model.objects[each.name]]
-            table[each.name] = _typed(values)
+    table = {name: _typed(values) for name, values in _columns(model).items()}
     rows = attributes(model)
-    shown = _frequent(rows)
-    taken = {name.casefold() for name in RESERVED}
+    shown = frequent(rows)
     for key in shown:
-        name = _free(key, taken)
-        table[name] = _typed([row.get(key) for row in rows])
-    rest = [{key: value for key, value in row.items() if key not in shown} for row in rows]
+        table[key] = _typed([row.get(key) for row in rows])
+    rest = [{key: row[key] for key in row if key not in shown and row[key] is not None}
+            for row in rows]  # fmt: skip
     if any(rest):
         table["attributes"] = _typed([each or None for each in rest])
     frame = pd.DataFrame(table)
@@ -125,25 +161,23 @@ def flat(model: CityModel) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(frame, geometry=geometry, crs=model.crs)
 
 
-def _frequent(rows: list[Mapping[str, Any]]) -> dict[str, int]:
+def frequent(rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The attributes that can be columns."""
     counts: dict[str, int] = {}
+    kinds: dict[str, set[type]] = {}
     for row in rows:
         for key, value in row.items():
             if value is not None:
                 counts[key] = counts.get(key, 0) + 1
-    if len(counts) <= MOST_ATTRIBUTES:
-        return counts
-    kept = sorted(counts, key=lambda key: -counts[key])[:MOST_ATTRIBUTES]
-    return {key: counts[key] for key in counts if key in set(kept)}
-
-
-def _free(key: str, taken: set[str]) -> str:
-    name, number = key or "unnamed", 1
-    while name.casefold() in taken:
-        number += 1
-        name = f"{key}_{number}"
-    taken.add(name.casefold())
-    return name
+                kinds.setdefault(key, set()).add(type(value))
+    taken = {name.casefold() for name in RESERVED}
+    found: list[str] = []
+    for key in counts:
+        folded = key.strip().casefold()
+        if folded and folded == key.casefold() and folded not in taken and kinds[key] in PLAIN:
+            taken.add(folded)
+            found.append(key)
+    return set(sorted(found, key=lambda key: -counts[key])[:MOST_ATTRIBUTES])
 
 
 def _typed(values: list[Any]) -> "pd.Series[Any]":

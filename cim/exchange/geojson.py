@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import shapely
 
-from cim.exchange.flat import in_wgs84, records
+from cim.exchange.flat import attributes, frequent, in_wgs84, records
 from cim.model import CityModel
 
 HEAD = b'{"type":"FeatureCollection","features":['
@@ -24,9 +24,10 @@ def pieces(model: CityModel) -> Iterator[bytes]:
     geometries = in_wgs84(model.objects.geometry, model.crs)
     geometries[shapely.is_empty(geometries)] = None
     texts = shapely.to_geojson(geometries)
+    told = records(model, frequent(attributes(model)))
     yield HEAD
     separator = b"\n"
-    for oid, text, record in zip(model.objects.index, texts, records(model), strict=True):
+    for oid, text, record in zip(model.objects.index, texts, told, strict=True):
         yield separator + _feature(int(oid), text, record)
         separator = b",\n"
     yield TAIL
