@@ -108,9 +108,10 @@ def examine(
             known = resolved(path, options, reader.name, store, dataset)
             options = known.options
             findings += known.findings
-            report |= {"profile": known.source, "options": said(options)}
+            told = {"profile": known.source, "options": said(options)}
+            report |= told
             with TemporaryDirectory(prefix="cim-doctor-") as work, numbers_may_overflow():
-                report |= city.examined(path, reader, (options, Path(work)), findings)
+                report |= city.examined(path, reader, (options, Path(work)), findings) | told
     except CimError as error:
         findings.append(Finding("error", _code(error), error.problem, error.hint))
     except Exception as error:  # noqa: BLE001  whatever a broken file does to a driver is its illness
