@@ -12,10 +12,20 @@ LANGUAGES = ("en", "zh")
 @pages.get("/")
 def index() -> Response:
     """The page, in the language asked for or else the browser's."""
+    return _page("index.html")
+
+
+@pages.get("/load")
+def load_page() -> Response:
+    """The page on which data are loaded."""
+    return _page("load.html")
+
+
+def _page(template: str) -> Response:
     lang = request.args.get("lang", "")
     if lang not in LANGUAGES:
         lang = request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
-    page = make_response(render_template("index.html", lang=lang, name=served().store.name))
+    page = make_response(render_template(template, lang=lang, name=served().store.name))
     page.vary.add("Accept-Language")
     return page
 

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from cim.errors import NotFoundError, ParamError
+from cim.schema import CLASSES, COVERAGE_KINDS, NETWORKS, OBJECT_COLUMNS
 from ingest.reader import ReadOptions
 from webapp.apart import Asked, UploadWork
 from webapp.api import answer
@@ -24,6 +25,8 @@ writing = Blueprint("writing", __name__, url_prefix="/api")
 LONGEST_OPTION = 4000
 MOST_SHOWN = 100
 """Rejected objects that are told with a job; all are in its CSV."""
+MADE_BY_READERS = frozenset({"geometry", "lod", "attributes"})
+"""Columns that no field of a file becomes."""
 KINDS = {str: "text", bool: "true or false", float: "a number", dict: "an object of texts"}
 
 
@@ -44,6 +47,28 @@ def _jobs() -> Jobs:
 def _check_writable() -> None:
     if not served().settings.writable:
         raise ForbiddenError("this server is read-only", hint="use cim load on its machine")
+
+
+@writing.get("/vocabulary")
+def vocabulary() -> Response:
+    """What objects, fields and rasters of a file may become."""
+    return answer(
+        {
+            "crs": served().store.crs_name,
+            "classes": [
+                {"name": each.name, "title": each.title, "title_zh": each.title_zh}
+                for each in CLASSES.values()
+            ],
+            "columns": [
+                {"name": each.name, "unit": each.unit, "meaning": each.meaning}
+                for each in OBJECT_COLUMNS
+                if each.name not in MADE_BY_READERS
+            ],
+            "datasets": [each["dataset"] for each in served().store.datasets()],
+            "networks": list(NETWORKS),
+            "kinds": list(COVERAGE_KINDS),
+        }
+    )
 
 
 @writing.post("/uploads")

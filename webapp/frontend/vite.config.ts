@@ -12,10 +12,11 @@ export default defineConfig({
     cssCodeSplit: false,
     chunkSizeWarningLimit: 2000,
     rollupOptions: {
-      input: "src/main.ts",
+      input: { app: "src/main.ts", load: "src/load/main.ts" },
       output: {
-        codeSplitting: false,
-        entryFileNames: "app.js",
+        entryFileNames: "[name].js",
+        chunkFileNames: "[name].js",
+        codeSplitting: { groups: [{ name: "shared", minShareCount: 2 }] },
         assetFileNames: "app[extname]",
       },
     },

@@ -94,7 +94,8 @@ export class ApiError extends Error {
   }
 }
 
-async function request<T>(path: string, init: RequestInit = {}): Promise<T> {
+/** JSON from the server; throws `ApiError` with its words. */
+export async function request<T>(path: string, init: RequestInit = {}): Promise<T> {
   let response: Response;
   try {
     response = await fetch(path, { headers: { Accept: "application/json" }, ...init });
@@ -118,13 +119,4 @@ export const getObject = (oid: number, signal?: AbortSignal): Promise<CityObject
 export async function search(text: string, signal?: AbortSignal): Promise<Hit[]> {
   const answer = await request<{ hits: Hit[] }>(`/api/search?q=${encodeURIComponent(text)}&limit=20`, { signal });
   return answer.hits;
-}
-
-/** Sends files to be read into the city; the reports say what became of each. */
-export async function postLoads(files: File[], name: string): Promise<Record<string, unknown>[]> {
-  const form = new FormData();
-  for (const file of files) form.append("file", file, file.name);
-  if (name) form.append("name", name);
-  const answer = await request<{ loads: Record<string, unknown>[] }>("/api/loads", { method: "POST", body: form });
-  return answer.loads;
 }

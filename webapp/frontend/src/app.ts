@@ -11,7 +11,6 @@ import { Scene, type Look } from "./scene";
 import { EMPTY_STATE, fromHash, toHash, type AppState, type Camera } from "./state";
 import { Theme } from "./theme";
 import { LayerPanel } from "./ui/layer-panel";
-import { LoadDialog } from "./ui/load-dialog";
 import { headButtons, Navigation } from "./ui/navigation";
 import { ObjectPanel } from "./ui/object-panel";
 import { SearchBox } from "./ui/search-box";
@@ -41,7 +40,6 @@ export class App {
   private readonly object: ObjectPanel;
   private readonly search: SearchBox;
   private readonly navigation: Navigation;
-  private readonly load = new LoadDialog(() => void this.poll());
 
   constructor() {
     this.layers = new LayerPanel(part("layers-body"), {
@@ -346,7 +344,7 @@ export class App {
     part("layers").setAttribute("aria-label", t("layers.title"));
     part("status").setAttribute("aria-label", t("statusbar.label"));
     headButtons(part("tools"), {
-      load: () => this.load.open(),
+      load: () => location.assign("/load"),
       share: () => void this.share(),
       theme: () => this.theme.toggle(),
       layers: () => toggle.click(),
