@@ -49,8 +49,8 @@ DOCUMENT_ROWS: Final = 8192
 """Objects of a CityJSON document that make a batch at most."""
 
 DOCUMENT_BYTES: Final = 2_000_000
-"""Bytes of boundaries that make a batch: its arrays are several times as large, and faster to
-work on while they fit into the processor's cache."""
+"""Bytes of boundaries that make a batch, on average: its arrays are several times as large, and
+faster to work on while they fit into the processor's cache."""
 
 SEQUENCE_BYTES: Final = 8_000_000
 """Bytes of a CityJSONSeq that make a batch."""
@@ -96,13 +96,14 @@ def _open(path: Path, options: ReadOptions, work: Path) -> Reading:  # noqa: ARG
             Rejection(name, "duplicate_id", f"{times} objects have this id; the last is loaded")
         )
     reading.total = len(objects)
-    reading.batches = _document_batches(frame, objects, vertices)
+    reading.batches = _document_batches(frame, objects, vertices, source.size)
     return reading
 
 
 def _document_batches(
-    frame: Frame, objects: dict[str, CityObject], vertices: Floats
+    frame: Frame, objects: dict[str, CityObject], vertices: Floats, size: int
 ) -> Iterator[Batch]:
+    """`size` are the bytes of all boundaries; 0 if they are lists."""
     usable = _sound(frame, objects)
     pool = np.concatenate([vertices, frame.template_vertices])
     templates = (len(vertices), len(frame.template_vertices))
@@ -114,7 +115,8 @@ def _document_batches(
         hint = "export the file again"
         raise refuse(frame.path, "its geometry templates are no geometries", hint) from None
     try:
-        for names in _packed(families(usable), usable):
+        rows_at_once = max(1, min(DOCUMENT_ROWS, len(usable) * DOCUMENT_BYTES // max(size, 1)))
+        for names in _packed(families(usable), rows_at_once):
             with uncollected():
                 rows = Objects(list(names), [usable[name] for name in names])
                 for row in range(len(rows.ids)):
@@ -128,29 +130,16 @@ def _document_batches(
         _report(frame)
 
 
-def _packed(groups: Iterator[list[str]], objects: Mapping[str, CityObject]) -> Iterator[list[str]]:
-    """Families put together to batches of about `DOCUMENT_ROWS`, or `DOCUMENT_BYTES`."""
+def _packed(groups: Iterator[list[str]], rows: int) -> Iterator[list[str]]:
+    """Families put together to batches of about so many objects."""
     batch: list[str] = []
-    size = 0
     for family in groups:
-        more = sum(_size(objects[name]) for name in family)
-        full = len(batch) + len(family) > DOCUMENT_ROWS or size + more > DOCUMENT_BYTES
-        if batch and full:
+        if batch and len(batch) + len(family) > rows:
             yield batch
-            batch, size = [], 0
+            batch = []
         batch.extend(family)
-        size += more
     if batch:
         yield batch
-
-
-def _size(each: CityObject) -> int:
-    """Bytes of the boundaries of an object that are still JSON."""
-    size = 0
-    for geometry in each.get("geometry") or ():
-        boundaries = geometry.get("boundaries") if type(geometry) is dict else None
-        size += len(boundaries) if type(boundaries) is bytes else 0
-    return size
 
 
 def _sound(frame: Frame, objects: Mapping[str, Any]) -> dict[str, CityObject]:

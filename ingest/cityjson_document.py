@@ -97,6 +97,8 @@ class Parsed:
     """What was parsed as JSON."""
     vertices: Floats | None = None
     """(n, 3) as in the file; None if they are still in the document."""
+    size: int = 0
+    """Bytes of the boundaries that are texts."""
 
 
 def parsed(path: Path) -> Parsed:
@@ -125,7 +127,8 @@ def _taken_apart(path: Path, data: bytes) -> Parsed:
         whole = False
     if not whole:
         raise UnevenError("something else than a geometry has boundaries or values")
-    return Parsed(document, pieces.rest, cityjson_text.triples(pieces.vertices))
+    vertices = cityjson_text.triples(pieces.vertices)
+    return Parsed(document, pieces.rest, vertices, sum(map(len, pieces.boundaries)))
 
 
 def _put_back(document: Document, pieces: Cut) -> bool:

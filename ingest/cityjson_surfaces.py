@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain
 from operator import methodcaller
 from typing import Any, Final
 
@@ -49,17 +49,20 @@ class Surfaces:
 
 def surfaces_of(geometries: Sequence[Mapping[str, Any]], flat: Flat) -> Surfaces:
     """Semantics and colours of `geometries`, whose faces are in `flat`."""
-    starts, counts = offsets(flat.shape_shells).tolist(), flat.shell_faces.tolist()
-    shells = [counts[start:end] for start, end in pairwise(starts)]
-    found = [_parts(each, own) for each, own in zip(geometries, shells, strict=True)]
+    shells = _Shells(flat)
+    found = [_parts(each, number, shells) for number, each in enumerate(geometries)]
     parts: list[Sequence[Part]] = [own for own, _ in found]
     texts = [text for _, text in found]
+    if not set(map(type, chain.from_iterable(parts))) <= {dict}:
+        odd = [not set(map(type, own)) <= {dict} for own in parts]
+        texts = [b"" if bad else text for bad, text in zip(odd, texts, strict=True)]
+        parts = [() if bad else own for bad, own in zip(odd, parts, strict=True)]
     faces = flat.shape_faces
     numbers = _numbers(texts, faces)
     if numbers is None:
         texts = [
-            text and _expanded(text, each["type"], own)
-            for text, each, own in zip(texts, geometries, shells, strict=True)
+            text and _expanded(text, each["type"], shells[number])
+            for number, (text, each) in enumerate(zip(texts, geometries, strict=True))
         ]
         numbers = _numbers(texts, faces)
     unmatched = [at for at, text in enumerate(texts) if text == b""]
@@ -122,8 +125,19 @@ def said_of(geometry: Mapping[str, Any]) -> list[dict[str, Any]]:
     return said
 
 
+class _Shells:
+    """How many faces each shell of a geometry has, by its number."""
+
+    def __init__(self, flat: Flat) -> None:
+        self._starts, self._faces = offsets(flat.shape_shells), flat.shell_faces
+
+    def __getitem__(self, number: int) -> list[int]:
+        faces: list[int] = self._faces[self._starts[number] : self._starts[number + 1]].tolist()
+        return faces
+
+
 def _parts(
-    geometry: Mapping[str, Any], shells: Sequence[int]
+    geometry: Mapping[str, Any], number: int, every_shell: _Shells
 ) -> tuple[Sequence[Part], bytes | None]:
     """Parts of one geometry, and as JSON the part of each face, null being none of them.
 
@@ -133,10 +147,11 @@ def _parts(
     if not semantics and not material:
         return (), None
     surfaces, text = _semantics(semantics) if semantics else ((), None)
-    theme = _theme(material)
+    theme = _theme(material) if material else None
     known: Sequence[Part] = geometry.get("materials", ())
     if theme is None or not known:
         return surfaces, text
+    shells = every_shell[number]
     kind, nothing = geometry["type"], orjson.dumps([None] * sum(shells))
     if theme.get("value") is not None:
         colours = orjson.dumps([theme["value"]] * sum(shells))
@@ -150,13 +165,13 @@ def _parts(
 
 def _semantics(semantics: Any) -> tuple[Sequence[Part], bytes | None]:
     """Semantic surfaces, and which of them each face is as JSON."""
-    if not isinstance(semantics, Mapping):
+    if type(semantics) is not dict:
         return (), b""
-    values, surfaces = semantics.get("values"), semantics.get("surfaces") or ()
+    values, surfaces = semantics.get("values"), semantics.get("surfaces")
     if values is None:
         return (), None
-    if not set(map(type, surfaces)) <= {dict}:
-        return (), b""
+    if type(surfaces) is not list:
+        surfaces = ()
     return surfaces, _as_json(values)
 
 
@@ -199,7 +214,8 @@ def _theme(material: Any) -> Mapping[str, Any] | None:
 
 
 def _at(known: Sequence[Part], number: int | None) -> Part:
-    return NOTHING if number is None or not 0 <= number < len(known) else known[number]
+    found = NOTHING if number is None or not 0 <= number < len(known) else known[number]
+    return found if isinstance(found, Mapping) else NOTHING
 
 
 def _combined(
