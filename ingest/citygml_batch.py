@@ -40,7 +40,7 @@ def batch_of(rows: Rows, faces: Faces, frame: Frame) -> Batch:
     for draft in rows.drafts:
         if draft.row not in lost:
             objects.shapes.append(placed.shape(draft, frame))
-    found = bodies(objects.shapes, None, placed.pool, rows.ids)
+    found = bodies(objects.shapes, placed.pool, rows.ids)
     frame.note("degenerate", found.degenerate, "")
     _add_plain(rows, placed, objects, found, lost)
     _gather(rows, found)
@@ -150,7 +150,8 @@ class _Placed:
             reference = self.points([at])[0]
             placement = (_in_degrees(matrix, reference) if frame.geographic else matrix), reference
         kind = KINDS[draft.kind]
-        return Shape(draft.row, kind, draft.lod, shells, draft.source, pool, placement)
+        boundaries: Any = {"MultiSurface": shells[0], "Solid": shells}.get(kind, [shells])
+        return Shape(draft.row, kind, draft.lod, boundaries, draft.source, pool, placement)
 
     def points(self, run: Run) -> Floats:
         """(n, 3) points of lines or points."""

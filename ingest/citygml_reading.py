@@ -31,8 +31,8 @@ from ingest.reader import Reading, ReadOptions, refuse
 Floats = NDArray[np.float64]
 
 MEMBERS: Final = ("cityObjectMember", "featureMember", "featureMembers", "member")
-BATCH_ROWS: Final = 8192
-BATCH_NUMBERS: Final = 1_500_000
+BATCH_ROWS: Final = 4096
+BATCH_NUMBERS: Final = 400_000
 """Coordinates after which a batch is handed over."""
 
 SAMPLE: Final = 400
