@@ -8,7 +8,7 @@ import numpy as np
 
 from cim.model import Batch, Finding
 from ingest.cjj61_lines import line_batches
-from ingest.cjj61_points import Points, point_batch, points_of
+from ingest.cjj61_points import Points, point_batches, points_of
 from ingest.cjj61_tables import (
     ACCESS_SUFFIXES,
     TEXT_SUFFIXES,
@@ -79,7 +79,7 @@ def _refuse_half(path: Path, survey: Survey) -> None:
 def _batches(found: tuple[Survey, Points], options: ReadOptions, log: Log) -> Iterator[Batch]:
     survey, points = found
     try:
-        yield point_batch(points, survey)
+        yield from point_batches(points, survey)
         yield from line_batches(survey, points, options, log)
     finally:
         log.close()

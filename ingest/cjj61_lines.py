@@ -1,6 +1,7 @@
 """The lines of an underground survey: which points they join, how wide and how deep they are."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 
 from cim.model import Batch
 from ingest import values
-from ingest.cjj61_points import AGREE, TENTHS, Points, decimals
-from ingest.cjj61_tables import Survey, Table, networks
+from ingest.cjj61_points import AGREE, BATCH_ROWS, TENTHS, Points, decimals
+from ingest.cjj61_tables import Survey, Table, networks, records
 from ingest.cjj61_words import (
     EMBEDDINGS,
     GRAVITY,
@@ -47,8 +48,10 @@ def line_batches(survey: Survey, points: Points, options: ReadOptions, log: Log)
     for table in survey.lines or _connections(survey):
         frame = _sound(_frame(table, points, options, log), table, points, seen, log)
         used.update(frame["start"], frame["end"])
-        if len(frame):
-            yield _batch(frame, table, points, named, log)
+        frame["name"] = _ids(frame, table, named)
+        for begin in range(0, len(frame), BATCH_ROWS):
+            part = frame.iloc[begin : begin + BATCH_ROWS].reset_index(drop=True)
+            yield _batch(part, replace(table, rows=table.rows.iloc[part["row"]]), points, log)
     idle = [each for each in points.table.index if each not in used]
     if idle:
         what, hint = "points that no line joins", "are lines missing?"
@@ -185,9 +188,10 @@ def _reject(frame: pd.DataFrame, table: Table, at: int, why: tuple[str, str], lo
     log.reject(f"{start}-{end}", *why, f"row {table.numbers.iloc[row]}: {raw}")
 
 
-def _batch(frame: pd.DataFrame, table: Table, points: Points, named: set[str], log: Log) -> Batch:
-    sizes = _by_text(table, "section", section, len(table.rows), {})[frame["row"]]
-    _count_sizes(table, sizes, frame, log)
+def _batch(frame: pd.DataFrame, table: Table, points: Points, log: Log) -> Batch:
+    """The lines of `frame`, of which the rows of `table` are the source."""
+    sizes = _by_text(table, "section", section, len(frame), {})
+    _count_sizes(table, sizes, log)
     high = np.array(
         [each.get("diameter_m", each.get("section_height_m", np.nan)) for each in sizes], float
     )
@@ -196,20 +200,20 @@ def _batch(frame: pd.DataFrame, table: Table, points: Points, named: set[str], l
     odd = (lengths > LONGEST) | (lengths < SHORTEST)
     what = f"lines longer than {LONGEST:g} m or shorter than {SHORTEST:g} m between two points"
     log.count("line_length", what, "are points missing, or coordinates wrong?", int(odd.sum()))
-    ids = _ids(frame, table, named)
+    ids = frame["name"]
     cable = frame["network"].isin({"power", "telecom"}).to_numpy()
     classes = np.where(frame["trench"], "Canal", np.where(cable, "Cable", "Pipe"))
     objects = pd.DataFrame(
         {"object_id": ids, "class": classes, "geometry": pd.Series(shapes, dtype=object)}
     )
-    rows = table.rows.iloc[frame["row"]].to_dict("records")
-    told = zip(rows, sizes, frame.to_dict("records"), axes, reference, strict=True)
+    rows = records(table.rows)
+    told = zip(rows, sizes, records(frame), axes, reference, strict=True)
     objects["attributes"] = pd.Series(
         [_attributes(row, table, size | _levels(ends, axis, what)) | {"network": ends["network"]}
          for row, size, ends, axis, what in told],
         dtype=object,
     )  # fmt: skip
-    objects["valid_from"] = _days(table, frame)
+    objects["valid_from"] = _days(table)
     edges = pd.DataFrame(
         {
             "network": frame["network"],
@@ -222,10 +226,10 @@ def _batch(frame: pd.DataFrame, table: Table, points: Points, named: set[str], l
     return Batch(objects, edges=edges)
 
 
-def _count_sizes(table: Table, sizes: NDArray[Any], frame: pd.DataFrame, log: Log) -> None:
+def _count_sizes(table: Table, sizes: NDArray[Any], log: Log) -> None:
     if "section" not in table.rows:
         return
-    texts = table.rows["section"].iloc[frame["row"]]
+    texts = table.rows["section"]
     odd = np.array([not each for each in sizes], bool) & texts.notna().to_numpy()
     odd &= (texts.fillna("0").str.strip("0. ") != "").to_numpy()
     example = str(texts[odd].iloc[0]) if odd.any() else ""
@@ -302,7 +306,7 @@ def _attributes(row: dict[Any, Any], table: Table, known: dict[str, Any]) -> dic
     return {key: each for key, each in (known | kept).items() if each != ""}
 
 
-def _days(table: Table, frame: pd.DataFrame) -> "pd.Series[Any]":
+def _days(table: Table) -> "pd.Series[Any]":
     """The day a line was laid, ISO 8601; unknown where the source gives none."""
 
     def day(text: str) -> str | None:
@@ -311,4 +315,4 @@ def _days(table: Table, frame: pd.DataFrame) -> "pd.Series[Any]":
         except values.NotUnderstoodError:
             return None
 
-    return pd.Series(_by_text(table, "year", day, len(table.rows), None)[frame["row"]], dtype="str")
+    return pd.Series(_by_text(table, "year", day, len(table.rows), None), dtype="str")

@@ -1,6 +1,6 @@
 """The points of an underground survey: where they are, how deep, and what stands there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cim.model import Batch, Finding
 from ingest import values
-from ingest.cjj61_tables import Survey, Table, networks
+from ingest.cjj61_tables import Survey, Table, networks, records
 from ingest.cjj61_words import GRAVITY, device, kind_code
 from ingest.features import Log
 from ingest.inp import is_known
@@ -175,10 +175,18 @@ def _is_easting(value: float) -> bool:
     return EASTINGS[0] <= rest <= EASTINGS[1] and (zone == 0 or 13 <= zone <= 45)
 
 
-def point_batch(points: Points, survey: Survey) -> Batch:
+BATCH_ROWS: Final = 20_000
+"""Rows of a batch: with their attributes some twenty megabytes."""
+
+
+def point_batches(points: Points, survey: Survey) -> Iterator[Batch]:
     """The points as city objects and as nodes; Z is the crown or invert that was surveyed."""
-    table = points.table
-    kept = [_described(survey.points[at].rows.iloc[row]) for at, row in _origins(table)]
+    for begin in range(0, len(points.table), BATCH_ROWS):
+        yield _batch(points.table.iloc[begin : begin + BATCH_ROWS], survey)
+
+
+def _batch(table: pd.DataFrame, survey: Survey) -> Batch:
+    kept = [_described(each) for each in _sources(table, survey)]
     level = table["level"].to_numpy(float)
     xy = table[["x", "y"]].to_numpy(float)
     deep = np.isfinite(level)
@@ -223,11 +231,18 @@ def point_batch(points: Points, survey: Survey) -> Batch:
     return Batch(objects, nodes=nodes)
 
 
-def _origins(table: pd.DataFrame) -> list[tuple[int, int]]:
-    return list(zip(table["table"].tolist(), table["row"].tolist(), strict=True))
+def _sources(table: pd.DataFrame, survey: Survey) -> list[dict[Any, Any]]:
+    """The rows of the source that some points come from."""
+    found: list[dict[Any, Any]] = [{}] * len(table)
+    for number, source in enumerate(survey.points):
+        places = np.flatnonzero(table["table"] == number)
+        rows = records(source.rows.iloc[table["row"].to_numpy()[places]])
+        for at, row in zip(places.tolist(), rows, strict=True):
+            found[at] = row
+    return found
 
 
-def _described(row: "pd.Series[Any]") -> tuple[str, str, dict[str, Any]]:
+def _described(row: Mapping[Any, Any]) -> tuple[str, str, dict[str, Any]]:
     """(class, function, what the source says beyond numbers) of a point."""
     appurtenance, feature = (str(row.get(each) or "") for each in ("appurtenance", "feature"))
     kept = {str(key): text for key, text in row.items() if text and key not in _TOLD}

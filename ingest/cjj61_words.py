@@ -5,6 +5,7 @@ Codes of kinds are those of the standard's appendix B; header spellings are thos
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -177,6 +178,7 @@ _DEVICES: Final = (
 """What an appurtenance or a feature is called → class and function, the first that fits."""
 
 
+@lru_cache(maxsize=4096)
 def device(appurtenance: str, feature: str) -> tuple[str, str]:
     """(class, function) of a survey point; what it carries says more than how lines meet there."""
     for text in (appurtenance, feature):
@@ -186,10 +188,13 @@ def device(appurtenance: str, feature: str) -> tuple[str, str]:
     return "UtilityNode", ""
 
 
+_LETTERS: Final = re.compile(r"\s*([A-Za-z]{2})")
+
+
 def kind_code(text: str) -> str:
     """The CJJ 61 code at the start of `text`, such as JS of ``JS1024``; empty if there is none."""
-    letters = re.match(r"[A-Za-z]{2,}", text.strip())
-    code = letters[0][:2].upper() if letters else ""
+    letters = _LETTERS.match(text)
+    code = letters[1].upper() if letters else ""
     return code if code in NETWORK_BY_CODE else ""
 
 

@@ -1,5 +1,6 @@
 """Text of EPANET and SWMM models (``.inp``): sections of rows, with the line each came from."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -239,5 +240,5 @@ class NetworkRows:
 def is_known(value: Any) -> bool:
     """Whether a value says something: not None, NaN or an empty text."""
     if isinstance(value, float):
-        return bool(np.isfinite(value))
+        return math.isfinite(value)
     return value is not None and (isinstance(value, bool) or value == 0 or bool(value))
