@@ -51,7 +51,7 @@ class Mesh:
     shells: tuple[int, ...] = ()
     """Faces in each shell of a solid, the outer shell first; empty if there is only one."""
     closed: bool | None = None
-    """Whether every edge has exactly two faces; None if not examined."""
+    """Whether each edge has as many faces along it one way as the other; None if not examined."""
     volume: float | None = None
     """Enclosed volume in m³; None unless closed."""
 

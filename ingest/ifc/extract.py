@@ -24,7 +24,7 @@ from ingest.ifc.placechecks import elevation_findings, size_findings
 from ingest.ifc.products import Product, Products
 from ingest.ifc.properties import PropertyReader
 from ingest.ifc.shapes import Shapes, Wanted, middle
-from ingest.ifc.sitepoint import SitePoint, find_origin, find_site
+from ingest.ifc.sitepoint import SitePoint, find_origin, find_site, true_north
 from ingest.ifc.source import Model
 from ingest.ifc.step import StepFile
 from ingest.ifc.units import Units
@@ -104,6 +104,7 @@ class Extraction:
             find_conversion(step, units),
             site,
             find_origin(step, units, site),
+            true_north(step),
             options.crs,
             anchor(options.anchor) if options.anchor else None,
         )

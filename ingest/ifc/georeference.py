@@ -60,6 +60,8 @@ class Statements:
     """Latitude and longitude of the site."""
     origin: SitePoint | None = None
     """Degrees that the file gives for its origin (IfcRigidOperation)."""
+    north: float = math.pi / 2
+    """True north from the model's x axis in radians; a right angle is what nobody has chosen."""
     crs: str = ""
     """What the user says."""
     anchor: Anchor | None = None
@@ -83,7 +85,7 @@ def georeference(said: Statements, centre: Points) -> Georeference:
         return replace(placed, crs_source="user" if said.crs else "file")
     if conversion is not None and (conversion.crs or said.crs):
         placed = _by_conversion(conversion, centre, said.crs)
-        return _with_north(_checked(placed, said.site, centre), said.site, centre)
+        return _with_north(_checked(placed, said.site, centre), said.north, centre)
     findings: tuple[Finding, ...] = () if conversion is None else (_unknown_crs(conversion),)
     if said.origin is not None and not absolute:
         placed = _checked(_by_degrees(said.origin, said.crs), said.site, centre)
@@ -119,8 +121,7 @@ def _by_degrees(origin: SitePoint, crs: str) -> Georeference:
 
 
 def _by_conversion(conversion: MapConversion, centre: Points, crs: str) -> Georeference:
-    target = CRS.from_user_input(crs or conversion.crs)
-    unit = target.axis_info[0].unit_conversion_factor or 1.0
+    unit = 1 / _per_metre(crs or conversion.crs)
     size = math.hypot(conversion.abscissa, conversion.ordinate) or 1.0
     factor, findings = conversion.factor()
     scale = factor / unit
@@ -155,20 +156,27 @@ def _without_double(placed: Georeference, centre: Points) -> Georeference:
         evidence=f"coordinates near {centre[0]:.0f} / {centre[1]:.0f}, the conversion adds "
         f"{offset[0]:.0f} / {offset[1]:.0f}",
     )
-    return replace(placed, a=1.0, b=0.0, offset=(0.0, 0.0, 0.0), findings=(finding,))
+    return replace(
+        placed, a=_per_metre(placed.crs), b=0.0, offset=(0.0, 0.0, 0.0), findings=(finding,)
+    )
 
 
 def _by_coordinates(centre: Points, crs: str) -> Georeference:
     place = f"{centre[0]:.0f} / {centre[1]:.0f}"
     if crs:
         told = Finding("info", "placed_by_coordinates", f"coordinates near {place} are in {crs}")
-        return Georeference(crs, "user", findings=(told,))
+        return Georeference(crs, "user", _per_metre(crs), findings=(told,))
     message = f"coordinates near {place} are those of a map, but the file does not say which"
     found = candidates(np.array([[*centre[:2], *centre[:2]]]))
     evidence = f"the middle is x {centre[0]:.10g}, y {centre[1]:.10g}"
     evidence += f"; {listed(found)}" if found else ""
     first = Finding("error", "crs_missing", message, SAY_CRS, evidence, only_one(found))
     return Georeference(findings=(first, *proposals(found)))
+
+
+def _per_metre(crs: str) -> float:
+    """Units of a CRS in one metre."""
+    return 1 / float(CRS.from_user_input(crs).axis_info[0].unit_conversion_factor or 1.0)
 
 
 def _by_site(site: SitePoint, crs: str, centre: Points) -> Georeference:
@@ -216,7 +224,7 @@ def _unplaced(site: SitePoint | None, crs: str) -> Georeference:
     if crs:
         message = f"nothing says where it is: its coordinates are taken as those of {crs}"
         finding = Finding("warning", "placed_by_user", message, hint="check the position")
-        return Georeference(crs, "user", findings=(finding,))
+        return Georeference(crs, "user", _per_metre(crs), findings=(finding,))
     reason = "it does not say where on Earth it stands"
     if site is not None:
         reason += ": its site is at latitude 0, longitude 0"
@@ -269,12 +277,12 @@ def _degrees_of(placed: Georeference, centre: Points) -> SitePoint | None:
     return SitePoint(latitude, longitude, 0.0, (0.0, 0.0, 0.0), math.pi / 2)
 
 
-def _with_north(placed: Georeference, site: SitePoint | None, centre: Points) -> Georeference:
+def _with_north(placed: Georeference, north: float, centre: Points) -> Georeference:
     """`placed` with a warning if the conversion turns the model otherwise than its true north."""
     found = _degrees_of(placed, centre)
-    if found is None or site is None or not site.north_given:
+    if found is None or north == math.pi / 2:
         return placed
     convergence = _grid(Proj(CRS.from_user_input(placed.crs)), found)[0]
     turned = convergence - math.atan2(placed.b, placed.a)
-    told = north_finding(turned, site.north, convergence)
+    told = north_finding(turned, north, convergence)
     return replace(placed, findings=placed.findings + told)

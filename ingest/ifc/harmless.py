@@ -15,7 +15,7 @@ LARGEST = 100_000
 _MOST_STEPS = 50_000  # entities met on all ways down from the products together
 _DEEPEST = 64
 _REFERENCE = re.compile(rb"#(\d+)")
-_EXTREME = re.compile(rb"\.\d*[eE](?:\+?[1-9]\d|-\d{3})|\d{20}")
+_EXTREME = re.compile(rb"\.\d*[eE](?:\+?[1-9]\d|-\d{3})|[(,.+-]\d{20}")
 _SIMPLE = frozenset(
     {
         "IFCACTORROLE",

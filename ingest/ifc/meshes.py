@@ -16,6 +16,7 @@ from ingest.ifc.schema import RENAMED
 
 Floats = NDArray[np.float64]
 _SCHEMA = re.compile(rb"(FILE_SCHEMA\s*\(\s*\(\s*')[^']*(')", re.IGNORECASE)
+_SHEET = 1e-10  # m³ below which a surface is a sheet seen from both sides
 _THOROUGH = ("hybrid-cgal-simple-opencascade", "opencascade")
 """Kernels of ifcopenshell, the faster first."""
 
@@ -163,7 +164,10 @@ class Solids:
     """What the triangles of many products amount to, in the order given."""
 
     closed: NDArray[np.bool_]
-    """Whether every edge has two triangles that run along it in opposite directions."""
+    """Whether a space is enclosed: every edge has as many triangles along it one way as the other.
+
+    Two at an edge of one body, more where bodies of one product touch.
+    """
     volume: Floats
     """m³; NaN unless closed."""
     outward: NDArray[np.bool_]
@@ -180,23 +184,21 @@ def solids(shapes: Collection[Shape]) -> Solids:
     vertices = np.concatenate([each.vertices - each.vertices[0] for each in shapes])
     a, b, c = (vertices[faces[:, corner]] for corner in range(3))
     volume = np.bincount(owner, np.einsum("ij,ij->i", a, np.cross(b, c)) / 6, len(counts))
-    closed = _closed(faces, owner, len(counts), len(vertices))
+    closed = _closed(faces, owner, len(counts), len(vertices)) & (np.abs(volume) > _SHEET)
     return Solids(closed, np.where(closed, np.abs(volume), np.nan), ~(closed & (volume < 0)))
 
 
 def _closed(
     faces: NDArray[np.int64], owner: NDArray[np.int64], count: int, size: int
 ) -> NDArray[np.bool_]:
-    """(count,) whether all directed edges of a product have exactly one partner."""
+    """(count,) whether all directed edges of a product have partners the other way."""
     tail, head = faces[:, [0, 1, 2]].ravel(), faces[:, [1, 2, 0]].ravel()
     forward = tail < head
     key = np.where(forward, tail * size + head, head * size + tail)
     order = np.argsort(key)
     key, sign = key[order], np.where(forward, 1, -1)[order]
     first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
-    times = np.diff(np.append(first, len(key)))
     balance = np.add.reduceat(sign, first)
-    bad = (times != 2) | (balance != 0)
     owners = np.repeat(owner, 3)[order][first]
-    whole: NDArray[np.bool_] = np.bincount(owners[bad], minlength=count) == 0
+    whole: NDArray[np.bool_] = np.bincount(owners[balance != 0], minlength=count) == 0
     return whole

@@ -25,8 +25,6 @@ class SitePoint:
     """The same point in local metres."""
     north: float
     """Angle of true north from the model's x axis, in radians."""
-    north_given: bool = False
-    """Whether somebody has said where north is."""
 
     @property
     def is_null(self) -> bool:
@@ -57,9 +55,7 @@ def find_site(step: StepFile, units: Units) -> SitePoint | None:
         matrix = world_matrix(step, step.arg(number, 5))
         moved = np.zeros(3) if matrix is None else matrix[:3, 3] * length
         x, y, z = (float(each) for each in moved)
-        north = true_north(step)
-        given = north != math.pi / 2  # what exporters write unasked
-        return SitePoint(latitude, longitude, height, (x, y, z), north, given)
+        return SitePoint(latitude, longitude, height, (x, y, z), true_north(step))
     return None
 
 

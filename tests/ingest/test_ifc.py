@@ -12,7 +12,7 @@ from ifc_models import House
 
 from cim.errors import SourceError
 from cim.model import Mesh
-from ingest.ifc import IFC
+from ingest.ifc import IFC, shapes
 from ingest.reader import Reading, ReadOptions
 
 
@@ -293,3 +293,81 @@ def test_pipes_outside_of_buildings_are_a_network_and_inside_an_installation(
     assert classes["Riser"] == "BuildingInstallation"
     assert Counter(classes)["Pipe"] == 1
     assert pd.isna(objects.loc["Main", "parent_id"])
+
+
+def test_bodies_that_touch_enclose_a_volume_together(tmp_path: Path) -> None:
+    house = House()
+    add = house.file.add
+    solids = []
+    for start in (0.0, 1.0):
+        middle = add("IFCCARTESIANPOINT", [start + 0.5, 0.5])
+        axes = add("IFCAXIS2PLACEMENT2D", middle, None)
+        profile = add("IFCRECTANGLEPROFILEDEF", ".AREA.", None, axes, 1.0, 1.0)
+        up = add("IFCDIRECTION", [0.0, 0.0, 1.0])
+        solids.append(add("IFCEXTRUDEDAREASOLID", profile, house.axes, up, 1.0))
+    body = add("IFCSHAPEREPRESENTATION", house.context, "'Body'", "'SweptSolid'", solids)
+    shape = add("IFCPRODUCTDEFINITIONSHAPE", None, None, [body])
+    house.element("IFCSLAB", "Two", house.level, shape, ".FLOOR.")
+    objects, meshes = both(read(tmp_path, house.encode()))
+    mesh = meshes[objects.loc["Two", "object_id"]]
+    assert mesh.closed
+    assert mesh.volume == pytest.approx(2.0, rel=1e-6)
+
+
+def test_unit_of_the_user_goes_before_that_of_the_file(tmp_path: Path) -> None:
+    for units in (True, False):
+        house = House(units=units)
+        objects, meshes = both(read(tmp_path, house.encode(), length_unit="mm", crs="EPSG:25832"))
+        mesh = meshes[objects.loc["Floor", "object_id"]]
+        assert np.ptp(mesh.vertices, axis=0) == pytest.approx([0.01, 0.006, 0.0002], abs=1e-9)
+        assert objects.loc["Window", "attributes"]["OverallWidth"] == 0.0015
+
+
+@pytest.mark.parametrize(
+    ("unit", "before", "after", "said"),
+    [
+        (0.001, b".LENGTHUNIT.,.MILLI.", b".LENGTHUNIT.,$", "mm"),
+        (1.0, b".LENGTHUNIT.,$", b".LENGTHUNIT.,.MILLI.", "m"),
+    ],
+    ids=["drawn in mm", "drawn in m"],
+)
+def test_building_a_thousand_times_too_large_or_too_small_is_told_with_the_fix(
+    tmp_path: Path, unit: float, before: bytes, after: bytes, said: str
+) -> None:
+    wrong = House(unit=unit).encode().replace(before, after, 1)
+    reading = read(tmp_path, wrong, crs="EPSG:25832")
+    found = next(each for each in reading.findings if each.code == "implausible_size")
+    assert found.fix == {"length_unit": said}
+    assert "unit" in found.evidence
+    mended = read(tmp_path, wrong, crs="EPSG:25832", length_unit=said)
+    assert "implausible_size" not in codes(mended)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    ["IFC4X3_RC1", "IFC4X3_RC4", "IFC4X3_ADD1", "IFC4X3_TC1", "IFC4X3", "IFC4X1", "IFC2X_FINAL"],
+)
+def test_schemas_that_the_kernel_refuses_are_read_as_the_nearest(
+    tmp_path: Path, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shapes, "fast_shapes", lambda *given: {})  # the kernel that refuses
+    base = "IFC2X3" if schema.startswith("IFC2") else "IFC4"
+    content = House(base).encode().replace(f"'{base}'".encode(), f"'{schema}'".encode())
+    reading = read(tmp_path, content)
+    objects, meshes = both(reading)
+    assert len(objects) == 6
+    assert len(meshes) == 4
+    (told,) = [each for each in reading.findings if each.code == "draft_schema"]
+    assert told.severity == "warning"
+    assert schema in told.message
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_raw_bytes_in_names_are_kept(tmp_path: Path, encoding: str, mark: bytes) -> None:
+    if mark and encoding != "utf-8":
+        pytest.skip("the mark says UTF-8")
+    house = House(name="南墙钢筋混凝土结构")
+    reading = read(tmp_path, mark + str(house).encode(encoding))
+    assert "南墙钢筋混凝土结构" in table(reading).index
+    assert "raw_text" in codes(reading)

@@ -11,18 +11,19 @@ from ifc_models import House
 from pyproj import Geod, Transformer
 
 from cim.errors import SourceError
+from cim.model import Finding
 from ingest.ifc import IFC
 from ingest.reader import Reading, ReadOptions
 
 MAP = {"east": 600_000.0, "north": 5_700_000.0, "height": 100.0}
 
 
-def read(folder: Path, house: House, crs: str = "") -> Reading:
+def read(folder: Path, house: House, crs: str = "", anchor: str = "") -> Reading:
     path = folder / "house.ifc"
     path.write_bytes(house.encode())
     work = folder / "work"
     work.mkdir(exist_ok=True)
-    return IFC.open(path, ReadOptions(crs=crs), work)
+    return IFC.open(path, ReadOptions(crs=crs, anchor=anchor), work)
 
 
 def slab(reading: Reading) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -258,3 +259,108 @@ def test_site_goes_into_the_crs_of_the_user(tmp_path: Path) -> None:
 def test_crs_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="EPSG:999999"):
         read(tmp_path, House(), crs="EPSG:999999")
+
+
+def found(reading: Reading, code: str) -> Finding:
+    return next(each for each in reading.findings if each.code == code)
+
+
+@pytest.mark.parametrize("crs", ["", "EPSG:25832"])
+@pytest.mark.parametrize("unit", [1.0, 0.001])
+def test_anchor_puts_the_origin_there_and_turns_clockwise(
+    tmp_path: Path, unit: float, crs: str
+) -> None:
+    reading = read(tmp_path, House(unit=unit), crs, "9.5,52.0,72.5,30")
+    corners = slab(reading)
+    assert reading.crs_source == "user"
+    assert corners[:, 2].min() == pytest.approx(72.5, abs=1e-6)
+    back = Transformer.from_crs(reading.crs, 4326, always_xy=True)
+    longitudes, latitudes = back.transform(corners[:, 0], corners[:, 1])
+    geod = Geod(ellps="WGS84")
+    bearings, _, lengths = geod.inv([9.5] * len(corners), [52.0] * len(corners),
+                                    longitudes, latitudes)  # fmt: skip
+    assert np.abs(lengths).min() < 0.01
+    along = np.abs(np.asarray(lengths) - 10).argmin()
+    assert lengths[along] == pytest.approx(10, abs=1e-3)
+    assert bearings[along] == pytest.approx(90 + 30, abs=0.01), "the x axis, turned"
+
+
+def test_anchor_goes_before_the_file_which_is_told_where_it_disagrees(tmp_path: Path) -> None:
+    house = House(conversion=MAP, site="(52,0,0),(9,30,0)")
+    reading = read(tmp_path, house, anchor="114.35,34.80,70,0")
+    assert reading.crs == "EPSG:32650"
+    told = found(reading, "contradictory_location")
+    assert "m apart" in told.evidence
+
+
+def test_fix_of_a_contradiction_places_the_model_by_its_site(tmp_path: Path) -> None:
+    north = (-math.sin(0.2), math.cos(0.2))
+    site = "(41,52,27),(-87,-38,-21)"
+    house = House(conversion=MAP, site=site, site_elevation=180.0, true_north=north)
+    fix = found(read(tmp_path, house), "contradictory_location").fix
+    mended = slab(read(tmp_path, house, anchor=fix["anchor"]))
+    alone = slab(read(tmp_path, House(site=site, site_elevation=180.0, true_north=north)))
+    assert mended == pytest.approx(alone, abs=0.01)
+
+
+def test_true_north_against_the_map_conversion_allows_for_convergence(tmp_path: Path) -> None:
+    away = {"east": 700_000.0, "north": 5_700_000.0}  # 2.2° of convergence
+
+    def turned(degrees_from_grid: float) -> Reading:
+        turn = math.radians(degrees_from_grid)
+        north = (-math.sin(turn), math.cos(turn))
+        return read(tmp_path, House(conversion=away, true_north=north))
+
+    assert "contradictory_north" not in codes(turned(2.2))
+    finding = found(turned(22.2), "contradictory_north")
+    assert "meridian convergence there" in finding.evidence
+    assert "20.0°" in finding.message
+
+
+def test_elevation_in_millimetres_comes_with_its_fix(tmp_path: Path) -> None:
+    reading = read(tmp_path, House(site="(52,0,0),(9,30,0)", site_elevation=20_000.0))
+    assert found(reading, "implausible_elevation").fix == {"height_offset": -19980.0}
+
+
+def test_model_far_from_the_point_that_places_it_is_told(tmp_path: Path) -> None:
+    house = House(site="(52,0,0),(9,30,0)")
+    storey = f"IFCLOCALPLACEMENT({house.site_place},"
+    moved = str(house).replace(storey, f"IFCLOCALPLACEMENT({house.placement(None, 5e3, 0, 0)},")
+    end = moved.index("ENDSEC;\nEND-ISO")
+    extra = "\n".join(house.file.lines[-3:]) + "\n"
+    (tmp_path / "f.ifc").write_text(moved[:end] + extra + moved[end:], "utf-8")
+    (tmp_path / "work").mkdir()
+    reading = IFC.open(tmp_path / "f.ifc", ReadOptions(), tmp_path / "work")
+    assert "km from the point" in found(reading, "far_from_origin").message
+
+
+@pytest.mark.parametrize("order", [(9.5, 52.0), (52.0, 9.5)])
+@pytest.mark.parametrize("site", ["$,$", "(52,0,0),(9,30,0)"])
+def test_rigid_operation_in_degrees_is_read_in_either_order(
+    tmp_path: Path, order: tuple[float, float], site: str
+) -> None:
+    house = House(site=site)
+    crs = house.file.add("IFCGEOGRAPHICCRS", "'EPSG:4258'", None, None, None, None, None)
+    values = [f"IFCPLANEANGLEMEASURE({math.radians(each)!r})" for each in order]
+    house.file.add("IFCRIGIDOPERATION", house.context, crs, *values, "IFCLENGTHMEASURE(72.5)")
+    reading = read(tmp_path, house)
+    x, y, z = slab(reading).min(0)
+    back = Transformer.from_crs(reading.crs, 4326, always_xy=True)
+    assert back.transform(x, y) == pytest.approx((9.5, 52.0), abs=1e-6)
+    assert z == pytest.approx(72.5, abs=1e-6)
+
+
+def test_coordinates_of_a_map_come_with_candidates(tmp_path: Path) -> None:
+    reading = read(tmp_path, House(origin=(39_439_000.0, 3_852_000.0, 70.0)))
+    error = found(reading, "crs_missing")
+    assert error.severity == "error"
+    assert "39439" in error.evidence
+    fixes = [each.fix.get("crs") for each in reading.findings]
+    assert "EPSG:4527" in fixes, "the zone prefix says which"
+
+
+def test_user_crs_in_feet_takes_coordinates_as_they_stand(tmp_path: Path) -> None:
+    foot = 1200 / 3937
+    house = House(unit=foot, origin=(1_500_000 * foot, 600_000 * foot, 100.0))
+    corners = slab(read(tmp_path, house, "EPSG:2264"))
+    assert corners.min(0) == pytest.approx([1_500_000, 600_000, 100.0], abs=0.01)

@@ -15,9 +15,10 @@ from ifc_models import House
 
 from cim.errors import SourceError
 from cim.model import Batch
-from ingest.ifc import IFC, meshes, shapes
+from ingest.ifc import IFC, extract, kernels, meshes, shapes
 from ingest.ifc.limits import ChildError, Limits, Report, run_limited
 from ingest.ifc.reading import read as read_limited
+from ingest.ifc.source import load
 from ingest.reader import Reading, ReadOptions
 
 LIMITS = Limits(seconds=20, memory=2**30)
@@ -115,6 +116,14 @@ def test_no_child_is_left_behind(tmp_path: Path) -> None:
         os.waitpid(-1, os.WNOHANG)
 
 
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels work in a child, and a fork of this process at that, however small the model."""
+    monkeypatch.setattr(extract, "harmless", lambda *given: False)
+    monkeypatch.setattr(kernels, "_used_by", [])
+
+
+@pytest.mark.usefixtures("apart")
 def test_with_other_threads_about_a_fresh_interpreter_reads(tmp_path: Path) -> None:
     ready = threading.Event()
     other = threading.Thread(target=ready.wait)
@@ -141,6 +150,86 @@ def replaced(house: House, kind: str, new: str) -> bytes:
     """The house with the first entity of that kind changed."""
     line = next(each for each in house.file.lines if f"={kind}(" in each)
     return str(house).replace(line, line.split("=")[0] + "=" + new).encode()
+
+
+def test_model_of_simple_shapes_is_harmless_and_every_way_to_harm_is_seen(tmp_path: Path) -> None:
+    house = House()
+    assert judged(house.encode(), tmp_path)
+    site = house.site_place
+    circle = replaced(house, "IFCLOCALPLACEMENT", f"IFCLOCALPLACEMENT({site},{house.axes});")
+    endless = replaced(
+        house, "IFCRECTANGLEPROFILEDEF", "IFCRECTANGLEPROFILEDEF(.AREA.,$,$,1.E400,1.);"
+    )
+    dangling = replaced(house, "IFCLOCALPLACEMENT", "IFCLOCALPLACEMENT($,#99999);")
+    unknown = house.encode().replace(b"IFCEXTRUDEDAREASOLID", b"IFCSURFACECURVESWEPTAREASOLID", 1)
+    house.file.root("IFCRELNESTS", None, None, house.wall, [house.slab])
+    house.file.root("IFCRELNESTS", None, None, house.slab, [house.wall])
+    for harmful in (circle, endless, dangling, unknown, house.encode(), copies_of_copies()):
+        assert not judged(harmful, tmp_path)
+
+
+def judged(content: bytes, folder: Path) -> bool:
+    """Whether that model is taken for harmless."""
+    (folder / "judged.ifc").write_bytes(content)
+    model = load(folder / "judged.ifc")
+    return extract.Extraction(folder / "judged.ifc", model, ReadOptions()).wanted().harmless
+
+
+def copies_of_copies() -> bytes:
+    """A slab of ten copies of ten copies …: 10¹⁰ boxes in a few kilobytes."""
+    house = House()
+    add = house.file.add
+    shape = house.box(1, 1, 1)
+    items = [f"#{len(house.file.lines) - 2}"]
+    to = add("IFCCARTESIANTRANSFORMATIONOPERATOR3D", None, None, "#1", None, None)
+    for _ in range(10):
+        inner = add(
+            "IFCSHAPEREPRESENTATION", house.context, "'Body'", "'MappedRepresentation'", items
+        )
+        source = add("IFCREPRESENTATIONMAP", house.axes, inner)
+        items = [add("IFCMAPPEDITEM", source, to) for _ in range(10)]
+    body = add("IFCSHAPEREPRESENTATION", house.context, "'Body'", "'MappedRepresentation'", items)
+    shape = add("IFCPRODUCTDEFINITIONSHAPE", None, None, [body])
+    house.element("IFCSLAB", "Copies", house.level, shape, ".FLOOR.")
+    return house.encode()
+
+
+def test_copies_of_copies_end_in_one_clear_way(tmp_path: Path) -> None:
+    (tmp_path / "house.ifc").write_bytes(copies_of_copies())
+    (tmp_path / "work").mkdir()
+    limits = Limits(8, 2**29)
+    told = outcome(
+        lambda: read_limited(tmp_path / "house.ifc", ReadOptions(), tmp_path / "work", limits)
+    )
+    assert told & {"refused", "kernel_failed", "no_shape"}
+
+
+def outcome(read_it: Callable[[], Reading]) -> set[str]:
+    """Codes of all findings of a reading with objects; ``refused`` for one clear error."""
+    try:
+        reading = read_it()
+    except SourceError as error:
+        return {"refused"} if error.hint else set()
+    objects = sum(len(each) for each in reading)
+    return {"read"} | {each.code for each in reading.findings} if objects else set()
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.35, 0.6, 0.9, 0.999])
+def test_file_cut_anywhere_is_refused(tmp_path: Path, cut: float) -> None:
+    content = House().encode()
+    with pytest.raises(SourceError, match="is cut off"):
+        read(tmp_path, content[: int(len(content) * cut)])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_bytes_gone_wrong_are_an_error_or_a_reading_but_never_a_crash(
+    tmp_path: Path, seed: int
+) -> None:
+    chance = np.random.default_rng(seed)
+    content = bytearray(House().encode())
+    for place in chance.integers(300, len(content) - 40, 30):
+        content[place] = int(chance.integers(32, 127))
+    assert outcome(lambda: read(tmp_path, bytes(content)))
 
 
 def test_placement_that_contains_itself_does_no_harm(tmp_path: Path) -> None:
@@ -181,6 +270,7 @@ def test_numbers_without_end_in_properties_are_unknown(tmp_path: Path) -> None:
     assert objects.loc["South wall", "attributes"]["Pset_WallCommon"]["ClearHeight"] is None
 
 
+@pytest.mark.usefixtures("apart")
 def test_kernel_that_crashes_is_left_out_and_the_other_one_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +280,7 @@ def test_kernel_that_crashes_is_left_out_and_the_other_one_reads(
     assert "kernel_failed" in {each.code for each in reading.findings}
 
 
+@pytest.mark.usefixtures("apart")
 def test_both_kernels_crashing_leaves_the_elements_without_shape(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +294,7 @@ def test_both_kernels_crashing_leaves_the_elements_without_shape(
     assert {"kernel_failed", "no_shape"} <= {each.code for each in reading.findings}
 
 
+@pytest.mark.usefixtures("apart")
 def test_reading_that_takes_too_long_is_refused(tmp_path: Path) -> None:
     (tmp_path / "house.ifc").write_bytes(House().encode())
     with pytest.raises(SourceError, match="took longer than"):

@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import realdata
 from ifc_models import House
@@ -154,6 +155,12 @@ def test_borehole_of_queensland_has_five_layers_down_to_12_metres_70(tmp_path: P
 
 @realdata.real
 def test_rumble_strip_in_survey_feet_is_metres(tmp_path: Path) -> None:
-    batch = infra("RumbleStrip-INDOT", tmp_path, crs="EPSG:2965")
-    assert len(batch.objects) == 25
-    assert Counter(batch.objects["class"])["Road"] == 25
+    metres = infra("RumbleStrip-INDOT", tmp_path, crs="EPSG:26973")
+    feet = infra("RumbleStrip-INDOT", tmp_path, crs="EPSG:2965")
+    assert Counter(metres.objects["class"])["Road"] == 25
+    low, high = (
+        np.min([mesh.vertices.min(0) for mesh in batch.meshes], axis=0) for batch in (metres, feet)
+    )
+    foot = 1200 / 3937
+    assert high[:2] == pytest.approx([1320665.51, 627918.09], abs=0.01), "as the file has them"
+    assert low == pytest.approx([*high[:2] * foot, high[2]], abs=0.01), "heights stay metres"

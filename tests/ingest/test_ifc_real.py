@@ -144,6 +144,30 @@ def test_declared_volumes_agree_with_the_meshes() -> None:
     assert np.mean(np.abs(np.array(ratios) - 1) < 0.01) > 0.85
 
 
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        ("ifc/schependomlaan/ROOT-Vebo.ifczip", 1.0),
+        ("ifc/schependomlaan/ROOT-staal.ifczip", 1.0),
+        ("ifc/schependomlaan/ROOT-kapconstructie_dakkapellen_platdak.ifczip", 0.97),
+    ],
+)
+def test_closed_meshes_have_the_volume_that_the_file_declares(name: str, least: float) -> None:
+    reading = loaded(name)
+    hits = []
+    for attributes, object_id in zip(
+        reading.objects["attributes"], reading.objects["object_id"], strict=True
+    ):
+        sets = [each for each in attributes.values() if isinstance(each, dict)]
+        stated = [each[key] for each in sets for key in ("NetVolume", "Volume") if key in each]
+        if stated:
+            mesh = reading.meshes.get(object_id)
+            volume = (mesh.volume if mesh else None) or 0.0
+            hits.append(any(abs(volume - each) < 0.01 * each for each in stated))
+    assert len(hits) > 70
+    assert np.mean(hits) >= least
+
+
 def _declared(attributes: dict[str, object]) -> float | None:
     for values in attributes.values():
         if isinstance(values, dict) and isinstance(values.get("NetVolume"), float):
