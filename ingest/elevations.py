@@ -76,7 +76,7 @@ class Elevations:
     ) -> pd.DataFrame:
         if "ground_height" not in objects:
             return objects
-        own = pd.to_numeric(objects["ground_height"], errors="coerce").to_numpy(np.float64)
+        own = np.array(pd.to_numeric(objects["ground_height"], errors="coerce"), np.float64)
         known = np.isfinite(own) & ~shapely.is_missing(shapes)
         points = shapely.point_on_surface(shapely.force_2d(shapes[known]))
         own[known] += self._lift(shapely.get_x(points), shapely.get_y(points), shift)

@@ -1,9 +1,11 @@
 """Commands about a city as a whole: init, info, datasets, loads, undo, check."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
+from cim.geodesy.heights import check_grid, keep_grid
 from cim.model import Coverage
 from cim.store import create_city, open_city
 from webapp.cli.location import city_argument
@@ -21,14 +23,22 @@ from webapp.cli.output import Command, Refusal, emit, fields, say, table
 @click.option("--crs", required=True, help="Projected system in metres, such as EPSG:4547.")
 @click.option("--name", default="", help="Name of the city; else the folder's.")
 @click.option("--height-datum", default="", help="What heights refer to, such as EPSG:5737.")
-def init(city: str, as_json: bool, **about: str) -> None:
+@click.option(
+    "--geoid", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE",
+    help="Grid of the quasi-geoid there (GTX, GeoTIFF): joins ellipsoidal heights and the datum.",
+)  # fmt: skip
+def init(city: str, as_json: bool, geoid: Path | None, **about: str) -> None:
     """Make a new, empty city.
 
     CITY is a folder, or the postgresql:// URL of a database with PostGIS.
     """
     crs = about.pop("crs")
+    if geoid is not None:
+        check_grid(geoid)
     with create_city(city, crs, **about) as store:
         found = store.info()
+        if geoid is not None:
+            keep_grid(geoid, store.folder)
     if as_json:
         emit(
             {
