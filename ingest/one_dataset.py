@@ -17,6 +17,7 @@ from ingest.area import refuse_far_away, total_bounds
 from ingest.catalogue import reader_for
 from ingest.delivery import Item, dataset_name
 from ingest.doctor import examine
+from ingest.elevations import Elevations
 from ingest.fingerprint import file_digest, fingerprint
 from ingest.fit import city_findings
 from ingest.guard import ASK_DOCTOR, about, numbers_may_overflow, workplace
@@ -148,12 +149,13 @@ def _load_file(
     reading = amend.opened(source.reader, source.item.file, source.item.options, work)
     _describe(report, reading)
     normaliser = Normaliser(reading.crs or task.store.crs_name, task.store.crs_name)
+    elevations = Elevations(task.store, reading.height_datum)
     try:
         _refuse_on_error(reading, source.name)
         read = _put_coverages(task, opened, reading, source)
         for batch in _placed(task, reading, source):
             read += len(batch)
-            kept = _dated(normaliser.batch(batch), source.item.options)
+            kept = _dated(elevations.batch(normaliser.batch(batch)), source.item.options)
             parents.note(kept.objects)
             opened.put(kept)
             task.manner.follow(Progress(source.name, "reading", read, reading.total))
@@ -164,7 +166,7 @@ def _load_file(
         report.findings = [*notes, *reading.findings, *normaliser.findings()]
     opened.rejected += report.rejected
     own = len(report.rejected)
-    report.findings += _datum_finding(task.store, reading)
+    report.findings += elevations.findings()
     report.read = read + len(reading.rejected)
     report.rejected += opened.counts.rejected[before[4] :]
     opened.notes.setdefault(READ, []).append((report.read, own, len(report.rejected) - own))
@@ -258,16 +260,6 @@ def _dated(batch: Batch, options: ReadOptions) -> Batch:
     own = objects.get("valid_from", pd.Series(None, objects.index, dtype=object))
     objects = objects.assign(valid_from=own.where(own.notna(), options.valid_from))
     return replace(batch, objects=objects)
-
-
-def _datum_finding(store: Store, reading: Reading) -> Iterator[Finding]:
-    if reading.height_datum and store.height_datum and reading.height_datum != store.height_datum:
-        yield Finding(
-            "warning",
-            "height_datum",
-            f"its heights are above {reading.height_datum}, the city's above {store.height_datum}:"
-            " they were kept as they are",
-        )
 
 
 def _describe(report: LoadReport, reading: Reading) -> None:
