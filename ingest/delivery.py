@@ -10,7 +10,7 @@ from typing import Any
 from cim.declare import did_you_mean
 from cim.errors import CimError, ParamError, SourceError
 from cim.model import Finding
-from cim.schema import COVERAGE_KINDS, NETWORKS, city_class
+from cim.schema import ACCESS_LEVELS, COVERAGE_KINDS, NETWORKS, city_class
 from ingest import values
 from ingest.amend import anchor
 from ingest.attributes import OWN_TARGETS, network_named
@@ -257,6 +257,9 @@ def check_options(options: ReadOptions) -> ReadOptions:
         raise ParamError(
             f"no encoding {options.encoding!r}", where="encoding", hint="such as UTF-8 or GB18030"
         )
+    if options.access and options.access not in ACCESS_LEVELS:
+        hint = did_you_mean(options.access, ACCESS_LEVELS)
+        raise ParamError(f"no level of access {options.access!r}", where="access", hint=hint)
     if options.kind and options.kind not in COVERAGE_KINDS:
         hint = did_you_mean(options.kind, COVERAGE_KINDS)
         raise ParamError(f"no kind of raster {options.kind!r}", where="kind", hint=hint)

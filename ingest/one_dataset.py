@@ -155,7 +155,7 @@ def _load_file(
         read = _put_coverages(task, opened, reading, source)
         for batch in _placed(task, reading, source):
             read += len(batch)
-            kept = _dated(elevations.batch(normaliser.batch(batch)), source.item.options)
+            kept = _filled(elevations.batch(normaliser.batch(batch)), source.item.options)
             parents.note(kept.objects)
             opened.put(kept)
             task.manner.follow(Progress(source.name, "reading", read, reading.total))
@@ -240,7 +240,8 @@ def _told_apart(batch: Batch, prefix: str) -> Batch:
 def _put_coverages(task: Task, opened: OpenLoad, reading: Reading, source: _Source) -> int:
     for coverage in reading.coverages:
         refuse_far_away(coverage.bounds, "EPSG:4326", task.store.crs_name, source.name)
-        opened.put_coverage(_named(coverage, task, source))
+        level = source.item.options.access or coverage.access
+        opened.put_coverage(replace(_named(coverage, task, source), access=level))
     return len(reading.coverages)
 
 
@@ -252,13 +253,14 @@ def _named(coverage: Coverage, task: Task, source: _Source) -> Coverage:
     return replace(coverage, name="/".join(each for each in parts if each))
 
 
-def _dated(batch: Batch, options: ReadOptions) -> Batch:
-    """The user's day of validity, where the source gives none of its own."""
-    if not options.valid_from:
-        return batch
+def _filled(batch: Batch, options: ReadOptions) -> Batch:
+    """The user's day of validity and level of access, where the source gives none of its own."""
+    told = {name: getattr(options, name) for name in ("valid_from", "access")}
     objects = batch.objects
-    own = objects.get("valid_from", pd.Series(None, objects.index, dtype=object))
-    objects = objects.assign(valid_from=own.where(own.notna(), options.valid_from))
+    for name, value in told.items():
+        if value:
+            own = objects.get(name, pd.Series(None, objects.index, dtype=object))
+            objects = objects.assign(**{name: own.where(own.notna(), value)})
     return replace(batch, objects=objects)
 
 

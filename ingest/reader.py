@@ -33,6 +33,8 @@ class ReadOptions:
     """Network of lines and nodes, one of `schema.NETWORKS`."""
     valid_from: str = ""
     """Day from which everything in the file is true (ISO 8601)."""
+    access: str = ""
+    """Level of access of everything in the file that states none of its own."""
     swap_axes: bool = False
     """Whether the file has its coordinates the other way round: north before east."""
     length_unit: str = ""

@@ -170,7 +170,7 @@ def assert_same_place(name: str, one: Any, other: Any, *, with_heights: bool) ->
 
 
 @pytest.mark.parametrize("name", TABLES)
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(batch=batches())
 def test_tables_bring_every_object_back(name: str, batch: Batch) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -180,7 +180,7 @@ def test_tables_bring_every_object_back(name: str, batch: Batch) -> None:
         assert by_id(there)["lod"].tolist() == by_id(back)["lod"].tolist()
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(batch=batches())
 def test_cityjson_brings_every_object_back(batch: Batch) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -116,6 +116,25 @@ def test_a_raster_that_a_delivery_no_longer_has_ends(store: Store, tmp_path: Pat
     assert store.check() == []
 
 
+def test_a_delivery_has_the_level_of_access_that_the_user_says(
+    store: Store, tmp_path: Path
+) -> None:
+    raster = tmp_path / "dem.tif"
+    with rasterio.open(
+        raster, "w", driver="GTiff", count=1, width=4, height=4, dtype="float32",
+        crs="EPSG:4326", transform=from_origin(*KAIFENG, 0.001, 0.001),
+    ) as target:  # fmt: skip
+        target.write(np.arange(16, dtype="float32").reshape(1, 4, 4))
+    rows = [(square(*KAIFENG), {"id": f"a{at}", "access": at or None}) for at in ("", "secret")]
+    houses = geojson(tmp_path / "x.geojson", rows)
+    load_files(store, [raster, houses], options=ReadOptions(access="sensitive"))
+    assert [each.access for each in store.coverages()] == ["sensitive"]
+    assert store.coverages("internal") == ()
+    assert sorted(store.select().objects["access"]) == ["secret", "sensitive"]
+    with pytest.raises(CimError, match="no level of access 'open'"):
+        load_files(store, [houses], options=ReadOptions(access="open"))
+
+
 ODD = "a\u0000b\u001f\u2028\U00020bb7'\"\\%_\ufffe"
 """Characters that databases, JSON and shells stumble over."""
 

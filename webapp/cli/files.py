@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from cim.errors import ParamError
-from cim.schema import CLASSES, COVERAGE_KINDS, NETWORKS
+from cim.schema import ACCESS_LEVELS, CLASSES, COVERAGE_KINDS, NETWORKS
 from ingest.meanings import FACTORS
 from ingest.profile import merged, read_profile
 from ingest.reader import ReadOptions
@@ -71,6 +71,10 @@ def reading_options(command: Any) -> Any:
             help="Mapping profile (TOML or YAML); what is said here stands above it.",
         ),
         click.option("--valid-from", default="", metavar="DATE", help="Day it became true."),
+        click.option(
+            "--access", default="", type=click.Choice(["", *ACCESS_LEVELS]), metavar="LEVEL",
+            help=f"Who may see what does not say so: {', '.join(ACCESS_LEVELS)}.",
+        ),
     )  # fmt: skip
     for each in reversed(options):
         command = each(command)
