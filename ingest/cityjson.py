@@ -175,7 +175,7 @@ def _batch(frame: Frame, rows: Objects, pool: Floats) -> Batch:
         objects = objects[~objects["object_id"].isin(lost)].reset_index(drop=True)
         objects.loc[objects["parent_id"].isin(lost), "parent_id"] = None
         found.meshes = found.meshes.only(~np.isin(found.meshes.object_ids, list(lost)))
-    return Batch(objects, found.meshes)
+    return Batch(objects, found.meshes, valid=not rows.plain)
 
 
 def _report(frame: Frame) -> None:

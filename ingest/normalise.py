@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cim import geodesy
 from cim.meshes import Meshes
 from cim.model import Batch, Finding, Mesh, Rejection
+from cim.volumes import measured
 from ingest.area import Bounds, reach
 
 Shapes = NDArray[np.object_]
@@ -213,7 +214,7 @@ class Normaliser:
             self.mended["mesh_left_out"] += 1
             example = f"{meshes.object_ids[at]} at LoD {meshes.lods[at]}"
             self.examples.setdefault("mesh_left_out", example)
-        return meshes.only(held)
+        return measured(meshes.only(held))
 
     def _hold(self, vertices: NDArray[np.float64]) -> Flags:
         """Which vertices are where a city in this CRS can have them."""
