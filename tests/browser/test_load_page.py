@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import geopandas as gpd
 import lying_files
+import numpy as np
 import pytest
+import shapely
 import small_city
 from browser import Pages
 from load_page import LoadPage
@@ -92,3 +95,80 @@ def test_a_file_that_lies_is_mended_loaded_and_taken_back(
     assert buildings(city) == 50
     expect(load.page.locator("tr[data-load='2']")).to_contain_text(load.say("load.status.undone"))
     load.shot("7-undone")
+
+
+def many(path: Path, count: int) -> Path:
+    """So many points of interest that a load takes a while."""
+    random = np.random.default_rng(1)
+    east = lying_files.ORIGIN[0] + random.uniform(0, 900, count)
+    north = lying_files.ORIGIN[1] + random.uniform(0, 900, count)
+    table = gpd.GeoDataFrame(
+        {"name": [f"n{at}" for at in range(count)]},
+        geometry=shapely.points(east, north),
+        crs=lying_files.CRS,
+    )
+    table.to_file(path)
+    return path
+
+
+def objects(city: str) -> int:
+    with open_city(city) as store:
+        return sum(store.info().classes.values())
+
+
+def test_a_long_load_can_be_cancelled(app: Served, pages: Pages, city: str, tmp_path: Path) -> None:
+    load = LoadPage.open(pages, app, "zh")
+    load.give([many(tmp_path / "兴趣点.gpkg", 60_000)])
+    load.page.locator("#load").click()
+    bar = load.page.locator("#step-result .progress-text")
+    expect(bar).to_contain_text("60000", timeout=60_000)
+    load.shot("8-running")
+    load.page.locator("#step-result").get_by_role("button", name=load.say("load.stop")).click()
+    expect(load.page.locator("#step-result")).to_contain_text(load.say("load.was.cancelled"))
+    load.idle()
+    assert objects(city) == 50
+    load.shot("9-cancelled")
+    expect(load.page.locator("#load")).to_be_enabled()
+
+
+def test_a_load_outlives_a_reload_of_the_page(
+    app: Served, pages: Pages, city: str, tmp_path: Path
+) -> None:
+    load = LoadPage.open(pages, app)
+    load.give([many(tmp_path / "places.gpkg", 20_000)])
+    load.page.locator("#load").click()
+    expect(load.page.locator("#step-result .progress-text")).to_contain_text("places")
+    load.page.reload()
+    load.page.locator("#step-result").wait_for()
+    load.idle()
+    expect(load.page.locator("#step-result")).to_contain_text("places")
+    assert load.tiles("#step-result")["New"].replace(",", "") == "20000"
+    assert objects(city) == 20_050
+    load.shot("10-reloaded")
+
+
+EVIL = "<img src=x onerror=alert(1)>.geojson"
+
+
+def test_hostile_files_are_told_and_change_nothing(
+    app: Served, pages: Pages, city: str, tmp_path: Path, shapefile: list[Path]
+) -> None:
+    noise, pointer, evil = (tmp_path / name for name in ("noise.gpkg", "pointer.geojson", EVIL))
+    noise.write_bytes(bytes(range(256)) * 40)
+    pointer.write_text("<OGRVRTDataSource><OGRVRTLayer name='a'><SrcDataSource>/etc/passwd"
+                       "</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>")  # fmt: skip
+    evil.write_text('{"type": "FeatureCollection", "features": [')
+    load = LoadPage.open(pages, app)
+    load.give([noise, pointer, evil, *shapefile])
+    cards = load.page.locator(".file-card")
+    assert cards.count() == 4
+    for name in ("noise.gpkg", "pointer.geojson", "img src=x"):
+        expect(load.card(name)).to_contain_text(load.say("load.verdict.blocked"))
+    assert load.page.locator("img[src=x]").count() == 0
+    load.shot("11-hostile")
+    load.finding(NAME, "crs_by_fit").get_by_role("button").click()
+    load.idle()
+    load.press("load.start")
+    expect(load.page.locator("#step-result [role=alert]")).to_have_count(3)
+    assert buildings(city) == 103
+    load.shot("12-partly")

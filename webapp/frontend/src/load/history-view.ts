@@ -61,7 +61,7 @@ function loadRow(load: PastLoad, events: HistoryEvents): HTMLElement {
     el("td", { class: "when" }, moment(load.recorded)),
     el("td", {}, load.by),
     ...numbers.map((each) => el("td", { class: "num" }, number(each))),
-    el("td", {}, known(`load.status.${load.status}`, load.status)),
+    el("td", { class: "when" }, known(`load.status.${load.status}`, load.status)),
     el("td", {}, isUndone ? null : undoButton(load.load, `undo-${load.load}`, events.undo)),
   );
 }

@@ -93,6 +93,12 @@ export class LoadMap {
     this.go({ longitude, latitude, zoom });
   }
 
+  /** Asks for the city again, which has changed. */
+  refresh(): void {
+    this.asked = "";
+    void this.surroundings();
+  }
+
   zoomBy(steps: number): void {
     this.go({ ...this.view, zoom: this.view.zoom + steps });
   }

@@ -277,6 +277,7 @@ export class LoadPage {
         this.draw(section);
       });
       if (job.kind === "load") await this.refreshHistory();
+      if (job.kind === "load") this.map.refresh();
       return found;
     } finally {
       this.active--;
@@ -290,6 +291,7 @@ export class LoadPage {
     try {
       await undoLoad(load);
       this.undone.add(load);
+      this.map.refresh();
       delete this.problems.history;
     } catch (error) {
       this.tell("history", error);
