@@ -33,6 +33,7 @@ from ingest.reader import BATCH_SIZE, Reading, ReadOptions, refuse
 LOD = "3"
 """Building elements are modelled with openings and thickness."""
 
+_NUMBERS = frozenset({"height", "ground_height", "storeys_above_ground", "storeys_below_ground"})
 _CURVE_TOLERANCE = 0.01  # metres
 
 
@@ -181,7 +182,18 @@ class Extraction:
             if shape is not None:
                 closed, volume = shapes.closed[number], shapes.volume[number]
                 meshes.append(_mesh(product, shape, closed, volume, attributes))
-        return Batch(pd.DataFrame(rows), tuple(meshes))
+        return Batch(_table(rows), tuple(meshes))
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Rows as a table, without a search for the type of each column."""
+    names = list(rows[0]) if rows else []
+    columns: dict[str, Any] = {}
+    for name in names:
+        values = np.empty(len(rows), object)
+        values[:] = [row[name] for row in rows]
+        columns[name] = values.astype(float) if name in _NUMBERS else values
+    return pd.DataFrame(columns)
 
 
 def _row(

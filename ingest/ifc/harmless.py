@@ -6,12 +6,10 @@ process around the kernel.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from ingest.ifc.step import ENTITY, StepFile, without_comments
+from ingest.ifc.step import SMALL, StepFile
 
-LARGEST = 100_000
-"""Bytes of a model beyond which the child process is the lesser cost."""
 _MOST_STEPS = 50_000  # entities met on all ways down from the products together
 _DEEPEST = 64
 _REFERENCE = re.compile(rb"#(\d+)")
@@ -97,13 +95,9 @@ def harmless(data: bytes, step: StepFile, products: Iterable[int]) -> bool:
 
     `products` are the STEP numbers of all that a kernel may look at, openings included.
     """
-    if len(data) > LARGEST or _EXTREME.search(data) or step.damage or step.repeated:
+    if len(data) > SMALL or _EXTREME.search(data) or step.damage or step.repeated:
         return False
-    below = {
-        int(match[1]): [int(each) for each in _REFERENCE.findall(match[3])]
-        for match in ENTITY.finditer(without_comments(data))
-    }
-    return _hierarchy_ends(step) and _Walk(step, below).ends(products)
+    return _hierarchy_ends(step) and _Walk(step).ends(products)
 
 
 def _hierarchy_ends(step: StepFile) -> bool:
@@ -126,8 +120,8 @@ def _hierarchy_ends(step: StepFile) -> bool:
 class _Walk:
     """Down from products through all that they refer to."""
 
-    def __init__(self, step: StepFile, below: dict[int, list[int]]) -> None:
-        self._step, self._below = step, below
+    def __init__(self, step: StepFile) -> None:
+        self._step = step
         self._steps: dict[int, int] = {}
         """Entities on all ways down from one, itself included."""
         self._open: set[int] = set()
@@ -136,12 +130,15 @@ class _Walk:
         """Whether there are no circles, no multitudes, no gaps and only simple shapes."""
         total = 0
         for product in products:
-            for each in self._below.get(product, ()):
+            for each in self._below(product):
                 steps = self._count(each, 0)
                 if not steps:
                     return False
                 total += steps
         return total <= _MOST_STEPS
+
+    def _below(self, number: int) -> Iterator[int]:
+        return map(int, _REFERENCE.findall(self._step.raw(number)))
 
     def _count(self, number: int, depth: int) -> int:
         """Entities on all ways down; 0 if that is no good."""
@@ -152,7 +149,7 @@ class _Walk:
             return 0
         self._open.add(number)
         total = 1
-        for each in self._below[number]:
+        for each in self._below(number):
             steps = self._count(each, depth + 1)
             if not steps:
                 return 0

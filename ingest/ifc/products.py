@@ -28,6 +28,8 @@ _LENGTHS = frozenset(
 )
 _AREAS = frozenset({"CrossSectionArea"})
 _NOT_BODIES = frozenset({"Axis", "Box", "FootPrint", "Annotation", "Plan", "Reference", "CoG"})
+_NO_TEXT = frozenset(bytes([each]) for each in b"#(.*+-0123456789") | {b""}
+"""How the arguments begin of what has no GlobalId and therefore is no product."""
 _SPATIAL = frozenset({"IfcSpatialStructureElement", "IfcSpatialElement"})
 _FACILITIES = ("Building", "Bridge", "Tunnel", "Road", "Railway", "OtherConstruction")
 
@@ -115,6 +117,9 @@ class Products:
         self.objects = self._objects()
 
     def _lineage_of(self, name: str) -> tuple[str, ...]:
+        first = next(self._step.of_type(name))
+        if self._step.raw(first).lstrip()[:1] in _NO_TEXT:
+            return ()
         lineage = ancestors(self._schema, name)
         if not lineage and any(self._looks_like_product(n) for n in self._step.of_type(name)):
             message = f"{name} is in no IFC schema; its instances are generic objects"

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import chardet
 
-ENTITY = re.compile(rb"#(\d+)\s*=\s*([A-Za-z0-9_]+)\s*\(([^';]*+(?:'[^']*+'[^';]*+)*+);")
-"""Number, type and arguments of each entity, in text without comments."""
+_ENTITY = re.compile(rb"#(\d+)\s*=\s*([A-Za-z0-9_]+)\s*\(([^';]*+(?:'[^']*+'[^';]*+)*+);")
 _COMMENT = re.compile(rb"'[^']*'|/\*.*?\*/", re.DOTALL)
 _TOKEN = re.compile(
     r"\s*(?:'((?:[^']|'')*)'|\#(\d+)|\.(\w+)\.|([-+]?\d[\d.]*(?:[eE][-+]?\d+)?)"
@@ -22,6 +21,8 @@ _ESCAPE = re.compile(
     r"\\X2\\([0-9A-Fa-f]*)\\X0\\|\\X4\\([0-9A-Fa-f]*)\\X0\\|\\X\\([0-9A-Fa-f]{2})"
     r"|\\S\\(.)|\\P([A-I])\\|\\\\"
 )
+SMALL = 100_000
+"""Bytes of a file all of whose entities are kept, those of geometry included."""
 _NOT_NEEDED = frozenset(
     {
         "IFCPOLYLOOP",
@@ -83,10 +84,11 @@ class StepFile:
 
     def _index(self, data: bytes) -> None:
         names: dict[bytes, str] = {}
+        dropped = _NOT_NEEDED if len(data) > SMALL else frozenset()
         start = max(data.find(b"DATA"), 0)
         end = data.find(b";", start) + 1
         number = 0
-        for match in ENTITY.finditer(data, end):
+        for match in _ENTITY.finditer(data, end):
             begin = match.start()
             if begin - end > 2:
                 self._notice(data, end, begin, number)
@@ -99,7 +101,7 @@ class StepFile:
             if number in self._raw:
                 self.repeated += 1
                 continue
-            self._raw[number] = (name, b"" if name in _NOT_NEEDED else match[3])
+            self._raw[number] = (name, b"" if name in dropped else match[3])
             self._of_type.setdefault(name, []).append(number)
         closing = data.rfind(b"END-ISO-10303-21")
         self._notice(data, end, closing if closing > end else len(data), number)
