@@ -27,6 +27,9 @@ from ingest.reader import Reading, ReadOptions, refuse
 Document = dict[str, Any]
 Floats = NDArray[np.float64]
 
+SHOWN: Final = 5
+"""Names that evidence lists."""
+
 VERSIONS: Final = ("1.0", "1.1", "2.0")
 IS_CITYJSON: Final = 'a CityJSON file begins with {"type": "CityJSON"'
 
@@ -246,6 +249,7 @@ def opened(document: Document, options: ReadOptions, frame: Frame, box: Floats) 
     stated, boxes = _stated_crs(document), box.reshape(-1, 4)
     place = referencing.locate(stated, "file", options.crs, boxes, swap=options.swap_axes)
     frame.findings.extend(place.findings)
+    frame.findings.extend(_kept_aside(document))
     return Reading(
         place.crs,
         place.source,
@@ -254,6 +258,41 @@ def opened(document: Document, options: ReadOptions, frame: Frame, box: Floats) 
         rejected=frame.rejected,
         findings=frame.findings,
     )
+
+
+def _kept_aside(document: Document) -> Iterator[Finding]:
+    """What of a document is kept in another way than it stands there."""
+    images = section(document, "appearance").get("textures")
+    if isinstance(images, list) and images:
+        names = [str(each.get("image")) for each in images if isinstance(each, dict)]
+        yield Finding(
+            "info",
+            "textures",
+            f"{len(images)} texture images are not loaded; objects keep the names of their themes",
+            evidence=_some(names),
+        )
+    extensions = section(document, "extensions")
+    if extensions:
+        said = [f"{name} {section(extensions, name).get('url', '')}".strip() for name in extensions]
+        yield Finding(
+            "info",
+            "extensions",
+            "it uses extensions of CityJSON: what they add to objects is kept as attributes",
+            evidence=_some(said),
+        )
+    own = [name for name in document if name.startswith("+")]
+    if own:
+        yield Finding(
+            "warning",
+            "extension_properties",
+            "what extensions say of the city as a whole is not kept",
+            evidence=_some(own),
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def extent(vertices: Floats) -> Floats:

@@ -182,11 +182,10 @@ def _expanded(text: bytes, kind: str, shells: Sequence[int]) -> bytes:
     """
     try:
         values = orjson.loads(text)
-        if kind not in {"MultiSurface", "CompositeSurface"}:
+        if not _fits(values, shells) and kind not in {"MultiSurface", "CompositeSurface"}:
             if kind != "Solid":  # a null for a whole solid is one for its only shell
-                values = list(
-                    chain.from_iterable([None] if each is None else each for each in values)
-                )
+                values = [[None] if each is None else each for each in values]
+                values = list(chain.from_iterable(values))
             values = [
                 [None] * faces if each is None else each
                 for each, faces in zip(values, shells, strict=True)
@@ -194,10 +193,13 @@ def _expanded(text: bytes, kind: str, shells: Sequence[int]) -> bytes:
             values = list(chain.from_iterable(values))
     except (TypeError, ValueError):
         return b""
+    return orjson.dumps(values) if _fits(values, shells) else b""
+
+
+def _fits(values: Any, shells: Sequence[int]) -> bool:
+    """Whether there is a number or null for each face."""
     fits = isinstance(values, list) and len(values) == sum(shells)
-    if not fits or not set(map(type, values)) <= {int, type(None)}:
-        return b""
-    return orjson.dumps(values)
+    return fits and set(map(type, values)) <= {int, type(None)}
 
 
 def _as_json(values: Any) -> bytes:

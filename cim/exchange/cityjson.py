@@ -5,7 +5,6 @@ footprint without a height is an LoD0 surface. A ground height that nobody knows
 and stays absent from the attributes.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,12 @@ PRECISION: Final = 0.001
 
 NAMES: Final = {"Square": "TransportSquare", "Track": "Road"}
 """Classes that CityJSON calls otherwise."""
+
+PAINT: Final = frozenset({"color", "material"})
+"""What a part of a mesh says about its material."""
+
+THEME: Final = "visual"
+"""Name of the one theme of materials that is written."""
 
 GENERIC: Final = "GenericCityObject"
 FIRST_LEVEL: Final = frozenset(
@@ -76,12 +81,36 @@ class Vertices:
         return [numbers.setdefault(tuple(each), len(numbers)) for each in grid]
 
 
+@dataclass(slots=True)
+class Document:
+    """What the objects of a document share."""
+
+    vertices: Vertices
+    materials: dict[str, int] = field(default_factory=dict)
+    """Materials as JSON by their numbers."""
+
+    def material(self, part: Mapping[str, Any]) -> int | None:
+        """Number of the material of a mesh's part; None if it has none."""
+        colour = part.get("color")
+        given = part.get("material")
+        if not isinstance(given, Mapping):
+            if colour is None:
+                return None
+            given = {"name": str(part.get("name", ""))}
+        if colour is not None:
+            opacity = [*colour[3:], 1.0][0]
+            given = {**given, "diffuseColor": colour[:3], "transparency": 1 - opacity}
+        text = orjson.dumps({"name": "", **given}, option=orjson.OPT_SORT_KEYS).decode()
+        return self.materials.setdefault(text, len(self.materials))
+
+
 def write_cityjson(model: CityModel, path: Path) -> None:
     """One CityJSON document in the city's CRS, in millimetres."""
     bounds = model.objects.total_bounds
     corner = np.floor(bounds[:2]) if np.isfinite(bounds).all() else np.zeros(2)
     vertices = Vertices(np.array([*corner, 0.0]))
-    objects = _city_objects(model, vertices)
+    shared = Document(vertices)
+    objects = _city_objects(model, shared)
     document = {
         "type": "CityJSON",
         "version": "2.0",
@@ -90,6 +119,8 @@ def write_cityjson(model: CityModel, path: Path) -> None:
         "CityObjects": objects,
         "vertices": list(vertices.numbers),
     }
+    if shared.materials:
+        document["appearance"] = {"materials": [orjson.loads(each) for each in shared.materials]}
     path.write_bytes(orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
@@ -113,7 +144,7 @@ def _keys(model: CityModel) -> list[str]:
     return [f"{name}/{each}" for name, each in zip(model.objects["dataset"], ids, strict=True)]
 
 
-def _city_objects(model: CityModel, vertices: Vertices) -> dict[str, Any]:
+def _city_objects(model: CityModel, document: Document) -> dict[str, Any]:
     keys = _keys(model)
     rows = list(records(model))
     place = {
@@ -124,7 +155,7 @@ def _city_objects(model: CityModel, vertices: Vertices) -> dict[str, Any]:
     shapes = zip(model.objects.index, model.objects.geometry, strict=True)
     for key, row, (oid, footprint) in zip(keys, rows, shapes, strict=True):
         parent = place.get((row.get("dataset"), row.pop("parent_id", None)))
-        geometry = _geometry(model.meshes.get(int(oid), ()), footprint, row, vertices)
+        geometry = _geometry(model.meshes.get(int(oid), ()), footprint, row, document)
         kind = _type(row["class"], geometry, parent)
         objects[key] = {"type": kind, "attributes": _attributes(row, kind), "geometry": geometry}
         if parent is not None and parent != key:
@@ -162,13 +193,13 @@ def _attributes(row: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def _geometry(
-    meshes: tuple[Mesh, ...], footprint: Any, row: Mapping[str, Any], vertices: Vertices
+    meshes: tuple[Mesh, ...], footprint: Any, row: Mapping[str, Any], document: Document
 ) -> list[dict[str, Any]]:
     if meshes:
-        return [_mesh(each, vertices, row["class"]) for each in meshes]
+        return [_mesh(each, document, row["class"]) for each in meshes]
     if footprint is None or footprint.is_empty:
         return []
-    return _outline(footprint, row, vertices)
+    return _outline(footprint, row, document.vertices)
 
 
 def _outline(footprint: Any, row: Mapping[str, Any], vertices: Vertices) -> list[dict[str, Any]]:
@@ -226,8 +257,8 @@ def _block(parts: list[Any], ground: float, roof: float, vertices: Vertices) -> 
     }
 
 
-def _mesh(mesh: Mesh, vertices: Vertices, class_name: str) -> dict[str, Any]:
-    numbers = np.array(vertices.add(mesh.vertices), np.int64)
+def _mesh(mesh: Mesh, document: Document, class_name: str) -> dict[str, Any]:
+    numbers = np.array(document.vertices.add(mesh.vertices), np.int64)
     faces = faces_of(mesh, numbers)
     surfaces = CLASSES[class_name].theme == "relief"
     kind: str = "CompositeSurface" if surfaces else mesh.kind
@@ -239,13 +270,19 @@ def _mesh(mesh: Mesh, vertices: Vertices, class_name: str) -> dict[str, Any]:
         "lod": mesh.lod,
         "boundaries": _nested(faces, mesh, kind),
     }
-    if mesh.parts and all("type" in each for each in mesh.parts):
-        written["semantics"] = {
-            "surfaces": json.loads(orjson.dumps(mesh.parts)),
-            "values": _nested(
-                [each if each < len(mesh.parts) else None for each in part], mesh, kind
-            ),
-        }
+    parts = orjson.loads(orjson.dumps(mesh.parts, option=orjson.OPT_SERIALIZE_NUMPY))
+    semantic = [each.get("type") is not None for each in parts]
+    if any(semantic):
+        place = {at: number for number, at in enumerate(np.flatnonzero(semantic).tolist())}
+        known = [
+            {name: value for name, value in parts[at].items() if name not in PAINT} for at in place
+        ]
+        values = _nested([place.get(each) for each in part], mesh, kind)
+        written["semantics"] = {"surfaces": known, "values": values}
+    painted = [document.material(each) for each in parts]
+    if any(each is not None for each in painted):
+        values = [painted[each] if each < len(painted) else None for each in part]
+        written["material"] = {THEME: {"values": _nested(values, mesh, kind)}}
     return written
 
 

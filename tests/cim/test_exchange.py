@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -246,6 +247,29 @@ class TestCityJson:
         outline = found["CityObjects"]["u0"]["geometry"][0]
         assert (outline["type"], outline["lod"]) == ("MultiSurface", "0")
         assert "height" not in found["CityObjects"]["u0"]["attributes"]
+
+    def test_faces_keep_meaning_and_material_where_they_have_one(self) -> None:
+        batch = cities.cube()
+        (mesh,) = batch.meshes
+        brick = {"name": "brick", "diffuseColor": [1.0, 0.5, 0.0], "shininess": 0.25}
+        parts = (
+            {"type": "RoofSurface", "slope": 12, "color": [1.0, 0.5, 0.0, 0.75], "material": brick},
+            {},
+            {"name": "glass", "color": [0.0, 0.0, 1.0]},
+        )
+        own = replace(mesh, parts=parts, face_part=np.array([0, 1, 2, 0, 1, 2], np.uint16))
+        found = document(model(replace(batch, meshes=[own])), "cityjson")
+        (each,) = found["CityObjects"].values()
+        (geometry,) = each["geometry"]
+        assert geometry["semantics"] == {
+            "surfaces": [{"type": "RoofSurface", "slope": 12}],
+            "values": [[0, None, None, 0, None, None]],
+        }
+        assert geometry["material"]["visual"]["values"] == [[0, None, 1, 0, None, 1]]
+        assert found["appearance"]["materials"] == [
+            brick | {"transparency": 0.25},
+            {"name": "glass", "diffuseColor": [0.0, 0.0, 1.0], "transparency": 0.0},
+        ]
 
     def test_classes_cityjson_does_not_know_are_generic(self) -> None:
         found = document(model(cities.water_main()), "cityjson")["CityObjects"]

@@ -102,7 +102,64 @@ def test_of_textures_only_the_names_of_themes_are_kept(tmp_path: Path) -> None:
     appearance = {"textures": [{"image": "a.jpg"}, {"image": "b.jpg"}]}
     geometry = solid(texture={"winter": {"values": values}})
     path = saved(tmp_path, document({"b1": building(geometry)}, appearance=appearance))
-    assert only(path)[1].objects["attributes"][0]["texture_themes"] == ["winter"]
+    reading, batch = only(path)
+    assert batch.objects["attributes"][0]["texture_themes"] == ["winter"]
+    (finding,) = reading.findings
+    assert (finding.severity, finding.code) == ("info", "textures")
+    assert finding.evidence == "a.jpg, b.jpg"
+
+
+def test_materials_stay_whole_and_faces_may_have_none(tmp_path: Path) -> None:
+    brick = {"name": "brick", "diffuseColor": [1, 0.5, 0], "shininess": 0.2}
+    plain = {"name": "plain"}
+    geometry = solid(material={"day": {"values": [[0, 1, None, 0, 7, 0]]}}, semantics=None)
+    appearance = {"materials": [brick, plain]}
+    path = saved(tmp_path, document({"b1": building(geometry)}, appearance=appearance))
+    (mesh,) = only(path)[1].meshes
+    said = [mesh.parts[each] for each in mesh.face_part]
+    coloured = {"color": [1.0, 0.5, 0.0, 1.0], "material": brick}
+    assert said == [coloured, {"material": plain}, {}, coloured, {}, coloured]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([[0, 1, None, 0, 7, -3]], [0, 1, 2, 0, 2, 2]),
+        ([None], [2] * 6),
+        (None, None),
+        ([[0, 1]], None),
+        ([0, 1, 0, 1, 0, 1], [0, 1, 0, 1, 0, 1]),
+    ],
+)
+def test_null_stands_for_a_face_or_a_shell_without_meaning(
+    tmp_path: Path, values, expected
+) -> None:
+    surfaces = [{"type": "RoofSurface"}, {"type": "WallSurface"}]
+    geometry = solid(semantics={"surfaces": surfaces, "values": values})
+    (mesh,) = only(saved(tmp_path, document({"b1": building(geometry)})))[1].meshes
+    if expected is None:
+        assert (mesh.parts, len(mesh.face_part)) == ((), 0)
+    else:
+        said = [{}, *surfaces]
+        kinds = [
+            (mesh.parts[each] if len(mesh.face_part) else mesh.parts[0]) for each in mesh.face_part
+        ]
+        assert kinds == [[*surfaces, {}][each] for each in expected]
+        assert all(each in said for each in mesh.parts)
+
+
+def test_extensions_are_told(tmp_path: Path) -> None:
+    extensions = {"Noise": {"url": "https://example.org/noise.ext.json", "version": "1.0"}}
+    city = document({"n": building() | {"type": "+NoiseBuilding", "+level": 62}})
+    city |= {"extensions": extensions, "+measured": "2026-04-01"}
+    reading, batch = only(saved(tmp_path, city))
+    attributes = batch.objects["attributes"][0]
+    assert attributes["cityjson_type"] == "+NoiseBuilding"
+    assert attributes["+level"] == 62
+    assert {each.code: each.evidence for each in reading.findings} == {
+        "extensions": "Noise https://example.org/noise.ext.json",
+        "extension_properties": "+measured",
+    }
 
 
 def test_templates_are_placed_and_turned(tmp_path: Path) -> None:
