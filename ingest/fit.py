@@ -129,7 +129,11 @@ def _placing(store: Store, reading: Reading, sample: pd.DataFrame) -> Iterator[F
     """Whether the source lies better under another hypothesis than its own."""
     shapes = np.asarray(sample["geometry"], object)
     theme = _theme(sample)
-    fitted = [_fitted(store, each, shapes, theme) for each in _hypotheses(reading.crs, shapes)]
+    fitted = []
+    for each in _hypotheses(reading.crs, shapes):
+        fitted.append(_fitted(store, each, shapes, theme))
+        if not each.fix and fitted[-1].distance < _NOTICEABLE:
+            return  # nothing could lie noticeably better
     known = [each for each in fitted if np.isfinite(each.distance)]
     if not known:
         return

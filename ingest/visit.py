@@ -100,9 +100,12 @@ class Visit:
             rows = objects.head(SAMPLE - len(self.sample))
             self.sample += [shown(row) for row in rows.to_dict("records")]
         ids = objects["object_id"].astype(str)
-        again = ids.duplicated() | ids.isin(self.ids)
+        names = ids.tolist()
+        again = ids.duplicated().to_numpy(bool)
+        if not self.ids.isdisjoint(names):
+            again |= np.fromiter((each in self.ids for each in names), bool, len(names))
         self._trouble("duplicate_id", "objects have an id that came before", again, ids)
-        self.ids.update(ids)
+        self.ids.update(names)
         if "geometry" in objects:
             self._look_at_shapes(np.asarray(objects["geometry"], object), objects, ids)
         self._look_at_heights(objects, ids)
