@@ -150,12 +150,14 @@ def _city_objects(model: CityModel, document: Document) -> dict[str, Any]:
     place = {
         (row.get("dataset"), row["object_id"]): key for row, key in zip(rows, keys, strict=True)
     }
+    in_parts = _shown_by_parts(model)
     objects: dict[str, Any] = {}
     children: dict[str, list[str]] = {}
     shapes = zip(model.objects.index, model.objects.geometry, strict=True)
     for key, row, (oid, footprint) in zip(keys, rows, shapes, strict=True):
+        outline = None if (row.get("dataset"), row["object_id"]) in in_parts else footprint
         parent = place.get((row.get("dataset"), row.pop("parent_id", None)))
-        geometry = _geometry(model.meshes.get(int(oid), ()), footprint, row, document)
+        geometry = _geometry(model.meshes.get(int(oid), ()), outline, row, document)
         kind = _type(row["class"], geometry, parent)
         objects[key] = {"type": kind, "attributes": _attributes(row, kind), "geometry": geometry}
         if parent is not None and parent != key:
@@ -167,6 +169,15 @@ def _city_objects(model: CityModel, document: Document) -> dict[str, Any]:
         if each["type"] == "CityObjectGroup":
             each["members"] = each.get("children", [])
     return objects
+
+
+def _shown_by_parts(model: CityModel) -> set[tuple[Any, Any]]:
+    """Data set and id of the objects whose parts have surfaces: their outline is that of those."""
+    objects = model.objects
+    if not model.meshes or "parent_id" not in objects:
+        return set()
+    parts = objects[(objects["class"] == "BuildingPart") & objects.index.isin(model.meshes)]
+    return set(zip(parts["dataset"], parts["parent_id"], strict=True))
 
 
 def _type(class_name: str, geometry: list[dict[str, Any]], parent: str | None) -> str:

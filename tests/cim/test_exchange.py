@@ -271,6 +271,16 @@ class TestCityJson:
             {"name": "glass", "diffuseColor": [0.0, 0.0, 1.0], "transparency": 0.0},
         ]
 
+    def test_an_outline_that_is_that_of_the_parts_is_not_raised_beside_them(self) -> None:
+        batch = cities.cube()
+        (mesh,) = batch.meshes
+        whole = batch.objects.assign(object_id="whole", lod=None, height=12.0)
+        part = batch.objects.assign(parent_id="whole", **{"class": "BuildingPart"})
+        both = pd.concat([whole, part], ignore_index=True)
+        found = document(model(Batch(both, [mesh])), "cityjson")["CityObjects"]
+        assert found["whole"]["geometry"] == []
+        assert [each["type"] for each in found[mesh.object_id]["geometry"]] == ["Solid"]
+
     def test_classes_cityjson_does_not_know_are_generic(self) -> None:
         found = document(model(cities.water_main()), "cityjson")["CityObjects"]
         assert found["p0"]["type"] == found["m0"]["type"] == "GenericCityObject"
