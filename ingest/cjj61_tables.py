@@ -126,8 +126,8 @@ def _named(name: str, table: pa.Table, fields: Mapping[str, str]) -> Table:
 
 def records(rows: pd.DataFrame) -> list[dict[Any, Any]]:
     """The rows as dicts of Python values."""
-    columns = [rows[name].tolist() for name in rows]
-    return [dict(zip(rows.columns, row, strict=True)) for row in zip(*columns, strict=True)]
+    names, columns = rows.columns.tolist(), [rows[name].tolist() for name in rows]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _objects(texts: Any) -> "pd.Series[Any]":
