@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from pyproj.exceptions import CRSError
 from cim.geodesy import authority
 from cim.model import Finding
 from ingest import referencing
+from ingest.reader import ReadOptions
 
 _CODES: Final = re.compile(
     r"(?<!urn:)(?<!x-)(EPSG|OGC|ESRI)(?:[:/][^:/,&]*[:/]|:|/|\.xml#)([\w.]+)", re.IGNORECASE
@@ -126,28 +127,34 @@ class Place:
     findings: tuple[Finding, ...]
 
 
-def placed(name: str, srs: Srs, given: str, points: NDArray[np.float64]) -> Place:
-    """The system of a file that says `name`, which means `srs`; of which the user says `given`.
+def placed(name: str, srs: Srs, options: ReadOptions, points: NDArray[np.float64]) -> Place:
+    """The system of a file that says `name`, which means `srs`, unless the user says another.
 
     `points` are some of its (n, 3) coordinates in the file's order. They decide where the order
-    of the axes is not what the system's definition asks.
+    of the axes is not what the system's definition asks, if the user does not.
 
     Raises
     ------
     SourceError
         If the user's system is unknown.
     """
+    given, swap = options.crs, options.swap_axes
     if given:
-        bare = Srs(given, srs.north_first if srs.crs else understood(given).north_first)
-        srs = Srs(given, bare.north_first, understood(given).datum)
+        said = understood(given)
+        srs = Srs(given, srs.north_first if srs.crs else said.north_first, said.datum)
     stated = srs.crs or name
-    found = referencing.locate(stated, "file", given, boxes(points, srs))
-    if found.swapped or any(each.code == "axis_order" for each in found.findings):
+    found = referencing.locate(stated, "file", given, boxes(points, srs), swap=swap)
+    if not swap and (found.swapped or _contradicted(found)):
         turned = Srs(srs.crs, not srs.north_first, srs.datum, srs.dimension, srs.shift)
         again = referencing.locate(stated, "file", given, boxes(points, turned))
-        if not again.swapped and not again.findings:
-            return Place(_named(turned, found), found.source, (_order(name, turned),))
+        if not again.swapped and not _contradicted(again):
+            order = _order(given or name, turned)
+            return Place(_named(turned, again), again.source, (order, *again.findings))
     return Place(_named(srs, found), found.source, found.findings)
+
+
+def _contradicted(found: referencing.Location) -> bool:
+    return any(each.code in {"axis_order", "crs_contradicted"} for each in found.findings)
 
 
 def _named(srs: Srs, found: referencing.Location) -> Srs:
@@ -160,7 +167,7 @@ def _order(name: str, srs: Srs) -> Finding:
     return Finding("warning", "axis_order", message + " as they fit", "check it on the map")
 
 
-def described(srs: Srs, options: Any) -> Finding | None:
+def described(srs: Srs, options: ReadOptions) -> Finding | None:
     """What to say about the heights of a file; None if nothing."""
     if not srs.datum or options.height_datum:
         return None

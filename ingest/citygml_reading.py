@@ -81,9 +81,10 @@ def open_citygml(path: Path, options: ReadOptions, work: Path) -> Reading:  # no
             hint = "remove the line with <!DOCTYPE"
             raise refuse(path, "it declares a document type, which CityGML has no use for", hint)
     peek = _peeked(sources[0], options)
-    srs = peek.anchors.get(peek.name.removeprefix("#")) or citygml_place.understood(peek.name)
+    anchors = {} if options.anchor or options.crs else peek.anchors  # the user knows better
+    srs = anchors.get(peek.name.removeprefix("#")) or citygml_place.understood(peek.name)
     points = np.array(peek.points, np.float64).reshape(-1, 3)
-    place = citygml_place.placed(peek.name, srs, options.crs, points + srs.shift)
+    place = citygml_place.placed(peek.name, srs, options, points + srs.shift)
     columns = {column.name for column in OBJECT_COLUMNS} - {"attributes", "geometry", "object_id"}
     rename = RENAME | {name: to for name, to in options.fields.items() if to in columns}
     defaults = {"class": options.class_name} if options.class_name else {}
@@ -96,7 +97,7 @@ def open_citygml(path: Path, options: ReadOptions, work: Path) -> Reading:  # no
         rejected=frame.rejected,
         findings=list(place.findings),
     )
-    if any(place.srs.shift) and not options.crs:
+    if any(place.srs.shift):
         reading.findings.append(_about_local(peek.name, place.srs))
     said = citygml_place.described(place.srs, options)
     reading.findings += [said] if said else []

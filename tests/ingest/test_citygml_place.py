@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from citygml_models import JAPAN, codes, cube, land_use, model, only, polygon, saved, surface
 
+from ingest import amend
+from ingest.citygml import CITYGML
 from ingest.citygml_place import local, understood
+from ingest.reader import ReadOptions
 
 DEGREES = (1e-5, 1e-5, 1.0)
 
@@ -130,3 +133,20 @@ def test_what_the_user_says_counts_more_than_the_file(tmp_path: Path) -> None:
     reading, batch = only(saved(tmp_path, text), crs="EPSG:25832", height_datum="NHN")
     assert (reading.crs, reading.crs_source, reading.height_datum) == ("EPSG:25832", "user", "NHN")
     assert np.allclose(batch.meshes[0].vertices.min(axis=0), [500_000, 5_400_000, 100])
+
+
+def test_a_local_system_stands_where_the_user_says(tmp_path: Path) -> None:
+    path = saved(tmp_path, model(cube(at=(0, 0, 0)), srs="#local-CRS-1"))
+    options = ReadOptions(anchor="114.34,34.79,72")
+    reading = amend.opened(CITYGML, path, options, tmp_path)
+    (batch,) = reading
+    assert "crs_missing" not in codes(reading)
+    assert reading.crs_source == "user"
+    assert batch.meshes[0].vertices.min(axis=0).tolist() == [0, 0, 72]
+
+
+def test_axes_that_the_user_exchanges_are_exchanged_once(tmp_path: Path) -> None:
+    path = saved(tmp_path, model(cube(at=(5_400_000, 500_000, 0)), srs="EPSG:25832"))
+    options = ReadOptions(swap_axes=True)
+    (batch,) = amend.opened(CITYGML, path, options, tmp_path)
+    assert batch.objects["geometry"][0].bounds[:2] == (500_000, 5_400_000)
