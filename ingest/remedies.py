@@ -9,17 +9,29 @@ from cim.model import Finding
 from ingest.previews import Preview, box
 from ingest.reader import ReadOptions
 
-TO_BE_CHOSEN: Final = frozenset(
-    {"crs_candidate", "encoding_guessed", "schema_proposal", "height_datum_guessed", "crs_likely"}
+UNAMBIGUOUS: Final = frozenset(
+    {
+        ("error", "crs_missing"),
+        ("error", "crs_contradicted"),
+        ("error", "axis_order"),
+        ("error", "coordinate_unit"),
+        ("error", "unit_contradicted"),
+        ("warning", "crs_by_fit"),
+        ("warning", "encoding_contradicted"),
+        ("warning", "height_offset"),
+        ("warning", "length_unit"),
+        ("warning", "mojibake"),
+        ("info", "codes_recognised"),
+    }
 )
-"""Codes of findings whose fix is one of several that may be right: nobody applies it unasked."""
+"""Findings (severity, code) whose fix is the only one that makes sense; others are to be chosen."""
 
 _TABLES: Final = frozenset({"fields", "units", "values"})
 
 
 def is_sure(finding: Finding) -> bool:
     """Whether the fix of a finding may be applied unasked."""
-    return bool(finding.fix) and finding.code not in TO_BE_CHOSEN
+    return bool(finding.fix) and (finding.severity, finding.code) in UNAMBIGUOUS
 
 
 def with_fix(options: ReadOptions, fix: Mapping[str, Any]) -> ReadOptions:
@@ -39,14 +51,6 @@ def said(options: ReadOptions) -> dict[str, Any]:
     """The options that say something, as plain values."""
     usual = asdict(ReadOptions())
     return {name: value for name, value in asdict(options).items() if value != usual[name]}
-
-
-def mended(options: ReadOptions, findings: Iterable[Finding]) -> ReadOptions:
-    """`options` with every fix that may be applied unasked, the gravest finding's first."""
-    for finding in findings:
-        if is_sure(finding):
-            options = with_fix(options, finding.fix)
-    return options
 
 
 def fixes(findings: Iterable[Finding], preview: Preview, crs: str) -> list[dict[str, Any]]:
