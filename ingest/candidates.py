@@ -89,8 +89,13 @@ def _in_china(lon: float, lat: float) -> bool:
 
 
 def only_one(found: Sequence[Candidate]) -> dict[str, Any]:
-    """The fix if there is one candidate only; else nothing."""
-    return dict(found[0].fix) if len(found) == 1 else {}
+    """The fix if there is one candidate only; else nothing.
+
+    Small coordinates may be degrees, but a model's metres are small too: that is no certainty.
+    """
+    if len(found) != 1 or found[0].fix["crs"] == "EPSG:4326":
+        return {}
+    return dict(found[0].fix)
 
 
 def listed(found: Sequence[Candidate]) -> str:
@@ -103,8 +108,8 @@ def _named(candidate: Candidate) -> str:
 
 
 def proposals(found: Sequence[Candidate]) -> list[Finding]:
-    """One finding for each of a few candidates, with its fix; none if it is the only one."""
-    if not 1 < len(found) <= SHOWN:
+    """One finding for each of a few candidates, with its fix; none if there is no choice."""
+    if not found or len(found) > SHOWN or only_one(found):
         return []
     return [
         Finding(
