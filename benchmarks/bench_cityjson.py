@@ -84,7 +84,7 @@ def main() -> None:
         report(path, ROUNDS)
     with tempfile.TemporaryDirectory() as scratch:
         big = tiled(files[-1], TILES, Path(scratch) / f"tiled-{TILES}.city.json")
-        report(big, 2)
+        report(big, 5)
         print(f"peak MB: ours {peak(big, 'ours'):.0f}, cjio {peak(big, 'theirs'):.0f}")
 
 

@@ -7,6 +7,7 @@ touch in single points or do not share their vertices, GEOS unites them one obje
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -40,11 +41,12 @@ class Rings:
         """(r,) where each ring begins in `corners`."""
         return np.cumsum(self.sizes) - self.sizes
 
-    def following(self) -> Ints:
-        """(k,) the corner that comes next in the same ring."""
-        following = np.arange(1, len(self.corners) + 1)
+    def following(self, values: NDArray[Any]) -> NDArray[Any]:
+        """(k,) of values for each corner, that of the corner that comes next in the same ring."""
+        following = np.empty_like(values)
+        following[:-1] = values[1:]
         starts = self.starts()
-        following[starts + self.sizes - 1] = starts
+        following[starts + self.sizes - 1] = values[starts]
         return following
 
 
@@ -59,8 +61,7 @@ def signed_areas(rings: Rings, least: float = 0.0) -> Floats:
     x, y = rings.xy[:, 0][rings.corners], rings.xy[:, 1][rings.corners]
     x -= np.repeat(x[starts], rings.sizes)  # small numbers keep their digits
     y -= np.repeat(y[starts], rings.sizes)
-    following = rings.following()
-    areas = np.add.reduceat(x * y[following] - x[following] * y, starts) / 2
+    areas = np.add.reduceat(x * rings.following(y) - rings.following(x) * y, starts) / 2
     if least:
         x *= x
         y *= y
@@ -116,7 +117,7 @@ class _Border:
         point_owner[rings.corners] = owners
         place_of, places = _places(rings.xy, point_owner)
         a = place_of[rings.corners]
-        b = a[rings.following()]
+        b = rings.following(a)
         backwards = np.repeat(upside_down, rings.sizes)
         a, b = np.where(backwards, b, a), np.where(backwards, a, b)
         low, high, net = _uncancelled(a, b, len(places))
