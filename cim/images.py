@@ -106,8 +106,8 @@ def side_by_side(before: Coverage, after: Coverage) -> Iterator[tuple[Any, Any]]
             return
         grid = {"crs": one.crs, "transform": one.transform}
         grid |= {"width": one.width, "height": one.height}
-        empty = {} if plain.nodata is not None else {"add_alpha": True}
-        with WarpedVRT(plain, resampling=Resampling.bilinear, **grid, **empty) as warped:
+        grid |= {"dtype": "float32", "nodata": np.nan}
+        with WarpedVRT(plain, resampling=Resampling.bilinear, **grid) as warped:
             yield one, warped
 
 

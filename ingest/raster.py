@@ -42,7 +42,9 @@ DRIVERS: Final[Mapping[str, str]] = {
 }
 """The one GDAL driver that may open a file; what else a file pretends to be is not tried."""
 
-CACHE_MB: Final = 128
+CACHE: Final = 128 * 2**20
+"""Bytes of pixels that GDAL keeps."""
+
 LARGEST: Final = 64 * 2**30
 """Bytes without compression above which a raster is refused."""
 
@@ -68,7 +70,7 @@ def _driver(path: Path) -> str:
 @contextmanager
 def careful(path: Path) -> Iterator[None]:
     """GDAL with bounded memory; what it raises becomes an error that says what to do."""
-    env = rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_PAM_ENABLED=True, VSI_CACHE=False)
+    env = rasterio.Env(GDAL_CACHEMAX=CACHE, GDAL_PAM_ENABLED=True, VSI_CACHE=False)
     try:
         with env, warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -117,7 +119,7 @@ def understood(path: Path, dataset: Any, options: ReadOptions, work: Path) -> Re
         If the kind or the day given by the user is none.
     """
     _check_size(path, dataset)
-    found = [statistics(dataset, band) for band in dataset.indexes]
+    found = statistics(dataset)
     if all(each.minimum is None for each in found):
         hint = f"every pixel has the value {dataset.nodata}, which means nodata; is that right?"
         raise refuse(path, "it holds no values at all", hint)

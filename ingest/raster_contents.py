@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -38,26 +38,44 @@ class Statistics:
     """The different values of an 8-bit band; None of others."""
 
 
-def statistics(dataset: Any, band: int) -> Statistics:
-    """Exact statistics of a band, a few megabytes at a time.
+def statistics(dataset: Any) -> list[Statistics]:
+    """Exact statistics of every band, a few megabytes at a time.
 
     Raises
     ------
     RasterioIOError
         If a block cannot be read.
     """
-    low, high = np.inf, -np.inf
-    bytewise = dataset.dtypes[band - 1] == "uint8"
-    present = np.zeros(256, bool)
-    for window in _strips(dataset, band):
-        valid = _valid(dataset, band, window)
-        if bytewise:
-            present |= np.bincount(valid, minlength=256) > 0
-        if len(valid):
-            low, high = min(low, float(valid.min())), max(high, float(valid.max()))
-    if low > high:
-        return Statistics(None, None, None)
-    return Statistics(low, high, tuple(np.flatnonzero(present).tolist()) if bytewise else None)
+    seen = [_Seen(bytewise=dtype == "uint8") for dtype in dataset.dtypes]
+    for window in _strips(dataset):
+        for band, each in enumerate(seen, 1):  # bands of one block lie together
+            each.look(_valid(dataset, band, window))
+    return [each.told() for each in seen]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was seen of a band so far."""
+
+    bytewise: bool
+    low: float = np.inf
+    high: float = -np.inf
+    present: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(256, bool))
+
+    def look(self, values: NDArray[Any]) -> None:
+        """Take in more values."""
+        if self.bytewise:
+            self.present |= np.bincount(values, minlength=256) > 0
+        if len(values):
+            self.low = min(self.low, float(values.min()))
+            self.high = max(self.high, float(values.max()))
+
+    def told(self) -> Statistics:
+        """Everything that was seen."""
+        if self.low > self.high:
+            return Statistics(None, None, None)
+        present = tuple(np.flatnonzero(self.present).tolist()) if self.bytewise else None
+        return Statistics(self.low, self.high, present)
 
 
 def _valid(dataset: Any, band: int, window: Window) -> NDArray[Any]:
@@ -75,10 +93,10 @@ def _valid(dataset: Any, band: int, window: Window) -> NDArray[Any]:
     return kept
 
 
-def _strips(dataset: Any, band: int) -> Iterator[Window]:
-    """Windows as wide as the raster, of whole blocks, that fit in `WINDOW_BYTES`."""
-    block = dataset.block_shapes[band - 1][0]
-    row = dataset.width * np.dtype(dataset.dtypes[band - 1]).itemsize
+def _strips(dataset: Any) -> Iterator[Window]:
+    """Windows as wide as the raster, of whole blocks, whose bands fit in `WINDOW_BYTES`."""
+    block = dataset.block_shapes[0][0]
+    row = dataset.width * max(np.dtype(dtype).itemsize for dtype in dataset.dtypes)
     rows = max(block, WINDOW_BYTES // row // block * block)
     for top in range(0, dataset.height, rows):
         yield Window(0, top, dataset.width, min(rows, dataset.height - top))
