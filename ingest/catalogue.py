@@ -15,6 +15,7 @@ from ingest.cjj61 import CJJ61
 from ingest.epanet import EPANET
 from ingest.gtfs import GTFS
 from ingest.ifc import IFC
+from ingest.landxml import LANDXML
 from ingest.osm import OSM
 from ingest.pointcloud import POINTCLOUD
 from ingest.raster import RASTER
@@ -31,6 +32,7 @@ READERS: Final[Catalogue[Reader]] = Catalogue(
         CITYJSON,
         CITYJSONSEQ,
         CITYGML,
+        LANDXML,
         OSM,
         BANDS,
         RASTER,

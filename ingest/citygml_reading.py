@@ -1,14 +1,12 @@
 """CityGML as a stream of batches: what is read when, and what is said about it."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from lxml import etree
 from numpy.typing import NDArray
 
 from cim.model import Batch, Finding
@@ -27,6 +25,7 @@ from ingest.citygml_place import Srs
 from ingest.citygml_source import Source, head_of, sources_of
 from ingest.cityjson_objects import PROMOTED
 from ingest.reader import Reading, ReadOptions, refuse
+from ingest.xml_stream import elements, explained, forget
 
 Floats = NDArray[np.float64]
 
@@ -43,14 +42,6 @@ RENAME: Final = dict(PROMOTED) | {
     "validTo": "valid_to",
 }
 """Attribute → column; an earlier one that says something counts more."""
-
-_CUT_OFF: Final = (
-    "Premature end",
-    "Extra content",
-    "EndTag",
-    "no element found",
-    "Couldn't find end",
-)
 
 
 @dataclass(slots=True)
@@ -111,47 +102,12 @@ def _about_local(name: str, srs: Srs) -> Finding:
     return Finding("warning", "local_crs", message, "check it on the map", f"{at} in {srs.crs}")
 
 
-@contextmanager
-def _explained(source: Source) -> Iterator[None]:
-    """Turn what the parser raises into an error that says where and what to do."""
-    try:
-        yield
-    except etree.XMLSyntaxError as error:
-        text = str(error).partition(", line ")[0]
-        hint = "mend the file at that place, or export it again"
-        if any(each in text for each in _CUT_OFF):
-            hint = "the file is cut off or damaged; copy it again"
-        elif "not proper UTF-8" in text or "encoding" in text.lower():
-            hint = "set the encoding, such as Shift_JIS, GB18030 or ISO-8859-1"
-        line = error.lineno or 0
-        problem = f"not well-formed XML at line {line}: {text}"
-        raise refuse(source.path, problem, hint) from None
-
-
-def _events(stream: Any, names: Sequence[str], options: ReadOptions) -> Iterator[Any]:
-    """Elements of these names as they end; nothing is loaded from elsewhere, nothing expanded."""
-    context = etree.iterparse(
-        stream,
-        events=("end",),
-        tag=tuple(f"{{*}}{name}" for name in names),
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-        encoding=options.encoding or None,
-    )
-    for _, element in context:
-        yield element
-
-
 def _peeked(source: Source, options: ReadOptions) -> _Peek:
     """Look at the beginning of a text for its system and some of its coordinates."""
     found, faces = _Peek(), Faces()
     wanted = (*FACES, "Envelope", "EngineeringCRS", "Point", "LineString")
-    with source.opened() as stream, _explained(source):
-        for element in _events(stream, wanted, options):
+    with source.opened() as stream, explained(source.path):
+        for element in elements(stream, wanted, options.encoding):
             name = local_name(element.tag)
             if name == "EngineeringCRS":
                 _anchored(element, found)
@@ -234,14 +190,14 @@ class _File:
         """Appearances of the whole text, which mostly stand at its end."""
         looks = Looks()
         if source.holds(b"appearanceMember"):
-            with source.opened() as stream, _explained(source):
-                for element in _events(stream, ("Appearance", *MEMBERS), self.options):
+            with source.opened() as stream, explained(source.path):
+                for element in elements(stream, ("Appearance", *MEMBERS), self.options.encoding):
                     parent = element.getparent()
                     whole = parent is not None and local_name(parent.tag) == "appearanceMember"
                     if whole and local_name(element.tag) == "Appearance":
                         looks.read(element)
                     if whole or local_name(element.tag) in MEMBERS:
-                        _forget(element)
+                        forget(element)
         return looks
 
     def _pass(
@@ -285,8 +241,10 @@ class _File:
     def _members(self, source: Source, looks: Looks) -> Iterator[tuple[int, Any]]:
         """The members of a text with their numbers; each is forgotten when the next is asked."""
         number = 0
-        with source.opened() as stream, _explained(source):
-            for element in _events(stream, (*FACES, *MEMBERS, "Appearance"), self.options):
+        with source.opened() as stream, explained(source.path):
+            for element in elements(
+                stream, (*FACES, *MEMBERS, "Appearance"), self.options.encoding
+            ):
                 name = local_name(element.tag)
                 if name in FACES:
                     self.faces.take(element)
@@ -297,7 +255,7 @@ class _File:
                 elif name != "member" or _is_top(element):
                     number += 1
                     yield number, element
-                    _forget(element)
+                    forget(element)
 
     def _collected(self, source: Source, geometries: Geometries) -> set[str]:
         """Put what members refer to elsewhere into the library; the ids that are nowhere."""
@@ -317,11 +275,3 @@ class _File:
 def _is_top(element: Any) -> bool:
     parent = element.getparent()
     return parent is not None and parent.getparent() is None
-
-
-def _forget(element: Any) -> None:
-    """Give back the memory of an element that has been read, and of those before it."""
-    element.clear(keep_tail=True)
-    parent = element.getparent()
-    while parent is not None and element.getprevious() is not None:
-        del parent[0]
