@@ -105,6 +105,7 @@ def load_dataset(task: Task, reports: list[LoadReport]) -> None:
     for report in reports:
         report.load, report.dry_run = opened.id, manner.dry_run
     reports[-1].ended = opened.counts.ended
+    reports[-1].names |= opened.counts.taken()
 
 
 def _sources(task: Task) -> Iterator[_Source]:
@@ -162,8 +163,7 @@ def _load_file(
         _refuse_on_error(reading, source.name)
     finally:
         report.rejected = [*reading.rejected, *normaliser.rejected]
-        notes = source.item.notes
-        report.findings = [*notes, *reading.findings, *normaliser.findings()]
+        report.findings = [*source.item.notes, *reading.findings, *normaliser.findings()]
     opened.rejected += report.rejected
     own = len(report.rejected)
     report.findings += elevations.findings()
@@ -174,6 +174,7 @@ def _load_file(
     report.new, report.changed, report.same = (
         late - early for early, late in zip(before[:3], after[:3], strict=True)
     )
+    report.names = opened.counts.taken()
     _refuse_nothing(report)
     opened.dataset = _dataset(source, reading)
 

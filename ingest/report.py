@@ -46,6 +46,8 @@ class LoadReport:
     length_unit: str = "m"
     findings: list[Finding] = field(default_factory=list)
     dry_run: bool = False
+    names: dict[str, list[str]] = field(default_factory=dict)
+    """``new``, ``changed``, ``ended`` → identifiers of the first such objects."""
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values; ``warnings`` are the findings as sentences."""

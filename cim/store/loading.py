@@ -5,9 +5,9 @@ new version while the old one moves to history, those missing from a full delive
 """
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
+from itertools import compress, islice
 from typing import Any, Final
 
 import numpy as np
@@ -36,6 +36,10 @@ _GIVEN = tuple(
 )
 
 
+NAMED: Final = 50
+"""Objects of each kind that a load names; of the others it tells how many."""
+
+
 @dataclass(slots=True)
 class LoadCounts:
     """What a load has done so far."""
@@ -47,6 +51,17 @@ class LoadCounts:
     nodes: int = 0
     """Network nodes written or ended; they are no objects, but the city changes with them."""
     rejected: list[Rejection] = field(default_factory=list)
+    names: dict[str, list[str]] = field(default_factory=dict)
+    """``new``, ``changed`` and ``ended`` → identifiers of the first such objects."""
+
+    def note(self, what: str, ids: Iterable[str]) -> None:
+        """Notes identifiers, as long as there is room."""
+        self.names[what] = list(islice((*self.names.get(what, ()), *ids), NAMED))
+
+    def taken(self) -> dict[str, list[str]]:
+        """The identifiers noted since this was last asked."""
+        noted, self.names = self.names, {}
+        return {what: ids for what, ids in noted.items() if ids}
 
     @property
     def alters(self) -> bool:
@@ -91,6 +106,8 @@ class Load:
         self.counts.same += int((found.current & ~changed).sum())
         self.counts.new += int((~found.current).sum())
         self.counts.changed += int(changed.sum())
+        for what, which in (("new", ~found.current), ("changed", changed)):
+            self.counts.note(what, rows.object_ids[keep[which][:NAMED]].tolist())
         before = close(self._db, found.oid[changed].tolist(), self.id) if changed.any() else {}
         written = changed | ~found.current
         self._insert(rows, keep[written], (found.oid[written], found.version[written]), before)
@@ -295,6 +312,9 @@ class Load:
         seen = np.concatenate([*self._oids_seen, np.empty(0, np.int64)])
         absent = np.setdiff1d(present, seen)
         self.counts.ended += len(absent)
+        sql, values = self._db.among("oid", absent[:NAMED].tolist())
+        named = self._db.run(f"SELECT object_id FROM city_object WHERE {sql} ORDER BY oid", values)
+        self.counts.note("ended", (name for (name,) in named))
         for start in range(0, len(absent), 50_000):
             oids = absent[start : start + 50_000].tolist()
             close(self._db, oids, self.id)

@@ -774,3 +774,19 @@ def test_options_that_cannot_be_meant_are_refused(
     with pytest.raises(InputError, match=said):
         load(store, houses(tmp_path / "x.gpkg"), options=ReadOptions(**given))
     assert trace(store) == before
+
+
+def test_a_dry_run_names_what_it_would_add_change_and_end(tmp_path: Path) -> None:
+    def written(names: dict[str, str], path: Path) -> Path:
+        rows = [(square(114.30 + 0.01 * ord(each), 34.79), {"id": each, "name": names[each]})
+                for each in names]  # fmt: skip
+        return geojson(path, rows)
+
+    with create_city(str(tmp_path / "named"), "EPSG:4547") as store:
+        first = written({"a": "x", "b": "x", "c": "x"}, tmp_path / "1.geojson")
+        assert load_files(store, [first], name="n")[0].names == {"new": ["a", "b", "c"]}
+        second = written({"b": "y", "c": "x", "d": "x"}, tmp_path / "2.geojson")
+        (report,) = load_files(store, [second], name="n", dry_run=True)
+        assert report.names == {"new": ["d"], "changed": ["b"], "ended": ["a"]}
+        assert LoadReport.from_dict(report.as_dict()).names == report.names
+        assert store.info().classes == {"GenericOccupiedSpace": 3}

@@ -210,6 +210,8 @@ def told(report: dict[str, Any]) -> list[str]:
     notes = [each for each in report["findings"] if each["code"] in TOLD]
     lines += [f"  {each['message']}" for each in notes]
     lines += [f"  warning: {each}" for each in report["warnings"]]
+    if report["dry_run"]:
+        lines += [_first(what, ids, report[what]) for what, ids in report["names"].items() if ids]
     rejected = report["rejected"]
     if rejected:
         lines.append(f"  {len(rejected):,} rejected")
@@ -218,3 +220,9 @@ def told(report: dict[str, Any]) -> list[str]:
     if len(rejected) > REJECTIONS_SHOWN:
         lines.append("    … (--rejects FILE writes them all)")
     return lines
+
+
+def _first(what: str, ids: Sequence[str], count: int) -> str:
+    """The first identifiers of what a load would do."""
+    shown = ", ".join(ids[:REJECTIONS_SHOWN])
+    return f"  {what}: {shown}{' …' if count > REJECTIONS_SHOWN else ''}"
