@@ -173,3 +173,36 @@ def test_a_city_keeps_its_geoid(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "not a grid of a quasi-geoid" in done.stderr
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("system", ["GCJ-02", "BD-09"])
+def test_a_city_goes_out_and_in_as_web_maps_have_it(
+    tmp_path: Path, city: Path, system: str
+) -> None:
+    table = gpd.GeoDataFrame(
+        {"id": ["a", "b"]},
+        geometry=[
+            shapely.box(531_000, 3_852_000, 531_010, 3_852_010),
+            shapely.Point(531_000, 3_852_500, 7),
+        ],
+        crs="EPSG:4547",
+    )
+    table.to_crs("EPSG:4490").to_file(tmp_path / "things.geojson", driver="GeoJSON")
+    assert run("load", city, tmp_path / "things.geojson").exit_code == 0
+    out = tmp_path / "web.geojson"
+    done = run("export", city, "-o", out, "--crs", system)
+    assert done.exit_code == 0, done.output
+    assert f"coordinates are {system}" in done.stderr
+    moved = gpd.read_file(out).to_crs("EPSG:4547").geometry
+    assert 300 < moved.iloc[0].distance(table.geometry.iloc[0]) < 2000
+    create_city(str(tmp_path / "again"), "EPSG:4547").close()
+    assert (
+        run("load", tmp_path / "again", out, "--crs", system, "--id-field", "object_id").exit_code
+        == 0
+    )
+    with open_city(str(tmp_path / "again")) as store:
+        back = store.select().objects.set_index("object_id").geometry
+    for name, shape in zip(["a", "b"], table.geometry, strict=True):
+        assert back[name].hausdorff_distance(shape) < 0.1
+    for refused in ("a.gpkg", "a.glb"):
+        assert run("export", city, "-o", tmp_path / refused, "--crs", system).exit_code == 2

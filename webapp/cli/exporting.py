@@ -41,6 +41,8 @@ def export(city: str, as_json: bool, **asked: Any) -> None:
     if name not in EXPORTS:
         select_and_write(city, asked, as_json)
         return
+    if asked["offset"]:
+        raise click.UsageError(f"--crs {asked['offset']} is for geojson and csv, not {name}.")
     if output is None:
         raise click.UsageError(f"--format {name} needs -o FILE.")
     with open_city(city) as store:

@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from cim.exchange import FORMATS, format_of, losses, write
+from cim.exchange.offset import FORMATS_IN_DEGREES, displaced, warning
+from cim.geodesy import OFFSET_SYSTEMS
 from cim.model import CityModel
 from cim.schema import CLASSES
 from cim.store import open_city
@@ -36,6 +38,10 @@ def selecting(formats: Sequence[str] = tuple(FORMATS)) -> Callable[[Any], Any]:
         click.option(
             "-o", "--output", type=click.Path(path_type=Path, dir_okay=False),
             help="File to write; else standard output.",
+        ),
+        click.option(
+            "--crs", "offset", type=click.Choice(sorted(OFFSET_SYSTEMS)),
+            help="Offset degrees as Chinese web maps do (GeoJSON and CSV only).",
         ),
         click.option(
             "--limit", type=click.IntRange(1, LARGEST_LIMIT), metavar="N",
@@ -78,9 +84,12 @@ def select_and_write(city: str, asked: dict[str, Any], as_json: bool) -> None:
             raise click.UsageError(f"--json and --format {chosen.name} need -o FILE.")
         if not chosen.text and sys.stdout.isatty():
             raise click.UsageError(f"{chosen.title} is not for a terminal: give -o FILE.")
+    offset: str | None = asked["offset"]
+    if offset and chosen.name not in FORMATS_IN_DEGREES:
+        raise click.UsageError(f"--crs {offset} is for geojson and csv, not {chosen.name}.")
     model = _selected(city, asked, meshes=chosen.meshes)
-    body = write(model, output, chosen.name)
-    lost = losses(model, chosen.name)
+    body = write(displaced(model, offset) if offset else model, output, chosen.name)
+    lost = [*losses(model, chosen.name), *([warning(offset)] if offset else [])]
     if output is None:
         sys.stdout.buffer.write(body or b"")
         sys.stdout.buffer.flush()
