@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FEW = {"citygml": "40", "store": "2000", "tiles": "50", "vector": "2000"}
+FEW = {
+    "citygml": "40",
+    "store": "2000",
+    "tiles": "50",
+    "vector": "2000",
+    "zonal": "2000",
+    "raster": "512",
+    "pointcloud": "50000",
+}
 """Those that take a size, and a small one."""
 
 
