@@ -34,7 +34,7 @@ from ingest.report import Follow, Progress
 TICK: Final = 0.1
 """Seconds between two looks at a child."""
 
-GRACE: Final = 3.0
+GRACE: Final = 5.0
 """Seconds that a child has to take back what it was doing."""
 
 FINISHING: Final = "finishing"
@@ -113,12 +113,11 @@ def run_apart(
     limits: Limits | None = None,
     follow: Follow = deaf,
     cancelled: Callable[[], bool] = never,
-    settings: Mapping[str, str] | None = None,
+    interpreter: "Interpreter | None" = None,
 ) -> Any:
     """What `work` gives, done in another process.
 
-    `cancelled` is asked several times a second. With `settings`, environment variables that must
-    be set before anything is imported, the child is a fresh interpreter in any case.
+    `cancelled` is asked several times a second. The process is `interpreter`, if one is given.
 
     Raises
     ------
@@ -130,17 +129,9 @@ def run_apart(
         If `cancelled` said so.
     """
     limits = limits or Limits()
-    reading, writing = os.pipe()
-    log = os.memfd_create("log")
-    try:
-        start = _spawn if settings or threading.active_count() > 1 else _fork
-        number = start(work, (writing, log), settings or {})
-    except BaseException:
-        os.close(reading)
-        os.close(log)
-        raise
-    finally:
-        os.close(writing)
+    if interpreter is None and threading.active_count() > 1:
+        interpreter = Interpreter()
+    number, reading, log = interpreter.begin(work) if interpreter else _fork(work)
     child = _Child(number, reading, log, work.where, limits)
     try:
         return child.listen(follow, cancelled)
@@ -150,34 +141,51 @@ def run_apart(
         os.close(log)
 
 
-def _fork(work: Work, ends: tuple[int, int], settings: Mapping[str, str]) -> int:  # noqa: ARG001
+def _fork(work: Work) -> tuple[int, int, int]:
+    """The child, where it can be heard, and where what it prints goes."""
+    reading, writing = os.pipe()
+    log = os.memfd_create("log")
     parent, child = os.getpid(), os.fork()
     if child == 0:
         try:
-            _obey(work, *ends, parent)
+            _obey(work, writing, log, parent)
         finally:
             os._exit(1)
-    return child
+    os.close(writing)
+    return child, reading, log
 
 
-def _spawn(work: Work, ends: tuple[int, int], settings: Mapping[str, str]) -> int:
-    code = f"from {__name__} import begin; begin()"
-    path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    with subprocess.Popen(  # noqa: S603  our own interpreter and module
-        [sys.executable, "-c", code, *map(str, ends), str(os.getpid())],
-        stdin=subprocess.PIPE, pass_fds=ends, env=os.environ | path | dict(settings),
-    ) as process:  # fmt: skip
-        process.returncode = 0  # it is waited for by its number, like a fork
-        assert process.stdin is not None  # noqa: S101  it was asked for
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(pickle.dumps(work))
-    return process.pid
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A fresh interpreter for one piece of work."""
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables that must be set before anything is imported."""
+
+    def begin(self, work: Work) -> tuple[int, int, int]:
+        """Start it: its number, where it can be heard, and where what it prints goes."""
+        reading, writing = os.pipe()
+        log = os.memfd_create("log")
+        code = f"from {__name__} import begin; begin()"
+        path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        with subprocess.Popen(  # noqa: S603  our own interpreter and module
+            [sys.executable, "-c", code, str(writing), str(log), str(os.getpid())],
+            stdin=subprocess.PIPE, pass_fds=(writing, log), process_group=0,
+            env=os.environ | path | dict(self.settings),
+        ) as process:  # fmt: skip
+            process.returncode = 0  # it is waited for by its number, like a fork
+            os.close(writing)
+            assert process.stdin is not None  # noqa: S101  it was asked for
+            with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+                stdin.write(pickle.dumps(work))
+        return process.pid, reading, log
 
 
 def begin() -> None:
     """What a fresh interpreter does: the work that comes on its standard input."""
     pipe, log, parent = map(int, sys.argv[1:])
-    _obey(pickle.load(sys.stdin.buffer), pipe, log, parent)  # noqa: S301  our own parent wrote it
+    work = pickle.load(sys.stdin.buffer)  # noqa: S301  our own parent wrote it
+    _obey(work, pipe, log, parent)
 
 
 def _obey(work: Work, pipe: int, log: int, parent: int) -> None:

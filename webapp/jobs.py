@@ -10,7 +10,7 @@ import queue
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from typing import Any, Final
 import orjson
 
 from cim.errors import CimError, ConflictError, NotFoundError
-from ingest.isolation import UNLIMITED, CancelledError, described, run_apart
+from ingest.isolation import UNLIMITED, CancelledError, Interpreter, described, run_apart
 from ingest.report import Progress
 from webapp.apart import UploadWork
 from webapp.confinement import SETTINGS
@@ -125,7 +125,7 @@ class Jobs:
                 limits=UNLIMITED,
                 follow=follow,
                 cancelled=stopped.is_set,
-                settings=SETTINGS,
+                interpreter=Interpreter(SETTINGS),
             )
             state = "done"
         except CancelledError:
@@ -143,8 +143,9 @@ class Jobs:
         after(job)
 
     def _finish(self, job: Job, state: str) -> None:
-        job.progress, job.ended, job.state = None, _now(), state
-        self._write(job)
+        ended = _now()
+        self._write(replace(job, progress=None, ended=ended, state=state))
+        job.progress, job.ended, job.state = None, ended, state
         self._prune()
 
     def cancel(self, name: str) -> Job:

@@ -31,6 +31,7 @@ class Stage:
         self.begun: list[str] = []
         self.free = False
         monkeypatch.setattr("webapp.jobs.run_apart", self.run)
+        monkeypatch.setattr("webapp.jobs.Interpreter", lambda *_: None)
 
     def run(self, work: UploadWork, *, follow: Any, cancelled: Any, **_: Any) -> dict[str, Any]:
         self.begun.append(work.kind)
