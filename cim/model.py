@@ -18,6 +18,7 @@ from pyproj import CRS
 
 from cim.errors import InputError
 from cim.schema import ACCESS_LEVELS
+from cim.series import Series
 
 MeshKind = Literal["MultiSurface", "Solid", "CompositeSolid", "Triangles"]
 SurfacePart = Mapping[str, Any]
@@ -78,6 +79,8 @@ class Batch:
     """`schema.NODE_COLUMNS`, or None."""
     edges: pd.DataFrame | None = None
     """`schema.EDGE_COLUMNS`, or None."""
+    series: Sequence[Series] = ()
+    """Observations, of these objects or of others."""
     valid: bool = False
     """Whether the reader has made sure that all geometries are valid and finite."""
 

@@ -10,7 +10,9 @@ from typing import Final
 
 from cim.errors import SchemaError
 
-UNITS: Final = frozenset({"", "1", "m", "m2", "m3", "m3/s", "s", "a", "deg", "Cel", "%", "mm"})
+UNITS: Final = frozenset(
+    {"", "1", "m", "m2", "m3", "m3/s", "s", "a", "deg", "Cel", "%", "mm", "us"}
+)
 """UCUM codes in use; text has the unit ``""``, a pure number ``"1"``."""
 
 DTYPES: Final = frozenset({"text", "int", "real", "date", "time", "json", "geometry", "bytes"})
@@ -223,6 +225,30 @@ COVERAGE_COLUMNS: Final = (
     Column("access", "text", "", "Level of access: " + ", ".join(ACCESS_LEVELS)),
 )
 
+DATASTREAM_COLUMNS: Final = (
+    Column("datastream_id", "text", "", "Identifier in its data set", required=True),
+    Column("observed_property", "text", "", "What is observed", required=True),
+    Column("unit", "text", "", "UCUM code of the results; 1 for numbers, empty if unknown"),
+    Column("object_id", "text", "", "City object that it belongs to"),
+    Column("object_dataset", "text", "", "Data set of that object; empty for its own"),
+    Column("title", "text", "", "Name people use"),
+    Column("categories", "json", "", "If results are words: what each number stands for, from 0"),
+    Column("access", "text", "", "Level of access: " + ", ".join(ACCESS_LEVELS)),
+    Column("attributes", "json", "", "Every other property, as the source gave it"),
+    Column("first", "time", "", "Phenomenon time of the first observation"),
+    Column("last", "time", "", "Phenomenon time of the last observation"),
+    Column("count", "int", "1", "Observations"),
+)
+
+OBSERVATION_COLUMNS: Final = (
+    Column("first", "int", "us", "Phenomenon time of the block's first, since 1970 (UTC)"),
+    Column("last", "int", "us", "Phenomenon time of the block's last, since 1970 (UTC)"),
+    Column("count", "int", "1", "Observations in the block"),
+    Column("digest", "int", "1", "What tells these observations from others"),
+    Column("body", "bytes", "", "Times and results; see cim.store.observations"),
+)
+"""Blocks: stretches of time of one datastream, which do not overlap."""
+
 TABLES: Final = MappingProxyType(
     {
         "objects": OBJECT_COLUMNS + KEPT_COLUMNS,
@@ -230,6 +256,8 @@ TABLES: Final = MappingProxyType(
         "nodes": NODE_COLUMNS,
         "edges": EDGE_COLUMNS,
         "coverages": COVERAGE_COLUMNS,
+        "datastreams": DATASTREAM_COLUMNS,
+        "observations": OBSERVATION_COLUMNS,
     }
 )
 """Every table of a city and its columns."""

@@ -12,6 +12,7 @@ from cim.store.boxes import boxes_of
 from cim.store.coverages import sha256_of
 from cim.store.dialect import Dialect
 from cim.store.meshes import is_sound
+from cim.store.observations import digest, unpacked
 from cim.store.undoing import recount
 
 SHOWN: Final = 5
@@ -34,7 +35,7 @@ def problems(db: Dialect, folder: Path) -> Iterator[Problem]:
         yield Problem(
             text, "database", "restore a backup; `cim check --repair` rebuilds indexes", True
         )
-    for check in (_orphans, _spatial_index, _geometries, _meshes, _counts):
+    for check in (_orphans, _spatial_index, _geometries, _meshes, _observations, _counts):
         yield from check(db)
     yield from _coverages(db, folder)
 
@@ -78,6 +79,20 @@ def _orphans(db: Dialect) -> Iterator[Problem]:
             " AND n.node_id IN (e.start_node, e.end_node)) <"
             " CASE WHEN e.start_node = e.end_node THEN 1 ELSE 2 END",
             "load the nodes of that network",
+        ),
+        (
+            "datastreams whose object is not there",
+            "SELECT s.datastream_id FROM datastream AS s LEFT JOIN dataset AS d ON d.name ="
+            " s.object_dataset WHERE s.closed_by IS NULL AND s.object_id <> '' AND NOT EXISTS"
+            " (SELECT 1 FROM city_object AS o WHERE o.object_id = s.object_id"
+            " AND o.dataset_id = coalesce(d.id, s.dataset_id))",
+            "load the file that holds the objects, or undo the load",
+        ),
+        (
+            "observations without a datastream",
+            "SELECT DISTINCT CAST(number AS TEXT) FROM observation WHERE NOT EXISTS"
+            " (SELECT 1 FROM datastream AS s WHERE s.number = observation.number)",
+            "undo the load that brought them",
         ),
         (
             "objects of a load that is not on record",
@@ -157,6 +172,27 @@ def _meshes(db: Dialect) -> Iterator[Problem]:
         yield Problem(
             f"{len(bad)} meshes are damaged",
             _listed(bad, len(bad)),
+            "undo the load that brought them and load its file again",
+        )
+
+
+def _observations(db: Dialect) -> Iterator[Problem]:
+    damaged: dict[int, None] = {}
+    for chunk in db.stream("SELECT number, first, last, count, digest, body FROM observation"):
+        for number, *told, body in chunk:
+            try:
+                times, results = unpacked(bytes(body))
+                found = [int(times[0]), int(times[-1]), len(times), digest(times, results)]
+            except (ValueError, IndexError):
+                found = []
+            if found != told:
+                damaged[number] = None
+    if damaged:
+        sql, values = db.among("number", list(damaged))
+        rows = db.run(f"SELECT DISTINCT datastream_id FROM datastream WHERE {sql}", values)
+        yield Problem(
+            f"observations of {len(damaged)} datastreams are damaged",
+            _listed(rows, len(rows)),
             "undo the load that brought them and load its file again",
         )
 

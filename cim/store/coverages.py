@@ -3,10 +3,15 @@
 import hashlib
 import os
 import shutil
+from datetime import date
 from pathlib import Path
 
+import orjson
+
 from cim.errors import StoreError
-from cim.model import Coverage
+from cim.model import Coverage, access_rank
+from cim.schema import ACCESS_LEVELS
+from cim.store.dialect import Dialect
 
 
 class Shelf:
@@ -57,3 +62,29 @@ def sha256_of(path: Path) -> str:
     """Checksum of a file, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def rasters_of(db: Dialect, shelf: Path, clearance: str) -> tuple[Coverage, ...]:
+    """The rasters of a city whose files lie in `shelf`, for a reader of that clearance."""
+    rows = db.run(
+        "SELECT name, kind, file, sha256, info, valid_from, access FROM coverage"
+        " WHERE closed_by IS NULL AND access <= ? ORDER BY id",
+        [access_rank(clearance)],
+    )
+    found = []
+    for name, kind, file, checksum, text, day, access in rows:
+        info = orjson.loads(text)
+        info["bounds"], info["bands"] = tuple(info["bounds"]), tuple(info["bands"])
+        shown = date.fromisoformat(day) if day else None
+        found.append(
+            Coverage(
+                name=name,
+                kind=kind,
+                path=shelf / file,
+                sha256=checksum,
+                valid_from=shown,
+                access=ACCESS_LEVELS[access],
+                **info,
+            )
+        )
+    return tuple(found)

@@ -5,9 +5,8 @@ new version while the old one moves to history, those missing from a full delive
 """
 
 import gc
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import compress, islice
+from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from cim.model import Batch, Coverage, Rejection, access_rank
 from cim.store.boxes import boxed
+from cim.store.counts import NAMED, LoadCounts
 from cim.store.coverages import Shelf
 from cim.store.dialect import Column, Dialect, Same
 from cim.store.encoding import Encoded, encoded
@@ -24,6 +24,7 @@ from cim.store.history import close
 from cim.store.parts import EDGE_FIELDS, MESH_FIELDS, Parts
 from cim.store.present import Hashes, Ids, Present, hashed
 from cim.store.rtree import hilbert, rounded_out
+from cim.store.series import SeriesLoad
 from cim.store.tables import OBJECT_FIELDS, OBJECT_INDEXES, RANKS
 
 BOXES_HELD: Final = 3_000_000
@@ -36,45 +37,13 @@ _GIVEN = tuple(
 )
 
 
-NAMED: Final = 50
-"""Objects of each kind that a load names; of the others it tells how many."""
-
-
-@dataclass(slots=True)
-class LoadCounts:
-    """What a load has done so far."""
-
-    new: int = 0
-    changed: int = 0
-    same: int = 0
-    ended: int = 0
-    nodes: int = 0
-    """Network nodes written or ended; they are no objects, but the city changes with them."""
-    rejected: list[Rejection] = field(default_factory=list)
-    names: dict[str, list[str]] = field(default_factory=dict)
-    """``new``, ``changed`` and ``ended`` → identifiers of the first such objects."""
-
-    def note(self, what: str, ids: Iterable[str]) -> None:
-        """Notes identifiers, as long as there is room."""
-        self.names[what] = list(islice((*self.names.get(what, ()), *ids), NAMED))
-
-    def taken(self) -> dict[str, list[str]]:
-        """The identifiers noted since this was last asked."""
-        noted, self.names = self.names, {}
-        return {what: ids for what, ids in noted.items() if ids}
-
-    @property
-    def alters(self) -> bool:
-        """Whether the city is another than before."""
-        return bool(self.new or self.changed or self.ended or self.nodes)
-
-
 class Load:
     """The open transaction of one load; made by `Store.load`, filled by `put`."""
 
-    def __init__(self, db: Dialect, load_id: int, dataset_id: int) -> None:
+    def __init__(self, db: Dialect, load_id: int, dataset_id: int, *, keep: bool) -> None:
         self._db, self.id, self._dataset_id = db, load_id, dataset_id
         self.counts = LoadCounts()
+        self._series = SeriesLoad(db, load_id, dataset_id, keep=keep)
         self._present = Present(db, dataset_id)
         self._bulk = not db.run("SELECT 1 FROM city_object LIMIT 1")
         if self._bulk:
@@ -97,6 +66,10 @@ class Load:
             If the batch breaks the data dictionary.
 
         """
+        for series in batch.series:
+            self._series.put(series)
+        if not len(batch) and batch.nodes is None:
+            return
         rows = encoded(batch)
         hashes = hashed(rows.object_ids)
         keep = self._first_of_each(rows.object_ids, hashes)
@@ -300,6 +273,10 @@ class Load:
                 )
             ],
         )  # fmt: skip
+
+    def finish_series(self) -> None:
+        """Write what is held of datastreams, and end those that were not brought."""
+        self.counts.datastreams += self._series.finish()
 
     def end_absent(self) -> None:
         """End everything of the data set that this load has not brought."""

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from cim.store.dialect import Dialect
-from cim.store.tables import FORMAT
+from cim.store.tables import FORMAT, SERIES_TABLES
 
 
 def new_identity() -> str:
@@ -42,7 +42,12 @@ def _identity_and_access_of_coverages(db: Dialect) -> None:
     db.run("INSERT INTO meta (key, value) VALUES ('id', ?)", [new_identity()])
 
 
+def _time_series(db: Dialect) -> None:
+    for sql in SERIES_TABLES:
+        db.run(sql.format(**db.placeholder_types))
+
+
 _STEPS: Final[Mapping[int, Callable[[Dialect], None]]] = MappingProxyType(
-    {1: _identity_and_access_of_coverages}
+    {1: _identity_and_access_of_coverages, 2: _time_series}
 )
 """By format: what leads to the next one."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -15,8 +15,10 @@ import shapely
 from cim import geodesy
 from cim.errors import StoreError
 from cim.model import CityModel, Coverage, Mesh, access_rank
-from cim.schema import ACCESS_LEVELS, CLASS_BY_CODE, CLASSES, city_class
-from cim.store import checking, describing, migrating, reading, undoing, writing
+from cim.schema import CLASS_BY_CODE, CLASSES, city_class
+from cim.series import LATEST, Results, Times
+from cim.store import checking, describing, migrating, reading, series, undoing, writing
+from cim.store.coverages import rasters_of
 from cim.store.dialect import Bounds, Dialect
 from cim.store.locations import folder_of, is_url, masked
 from cim.store.postgis import PostGIS
@@ -26,6 +28,9 @@ from cim.store.tables import FORMAT, RANKS
 from cim.store.writing import Delivery, OpenLoad
 
 DATABASE: Final = "city.sqlite"
+
+_HOLDS: Final = ("dataset", "objects", "coverages", "datastreams")
+_DATASET: Final = "SELECT name FROM dataset WHERE id = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +156,15 @@ class Store:
         rows = self._db.run(
             "SELECT d.id, d.name, d.info, (SELECT coalesce(sum(count), 0) FROM class_count AS c"
             " WHERE c.dataset_id = d.id AND c.access <= ?), (SELECT count(*) FROM coverage AS v"
-            " WHERE v.dataset_id = d.id AND v.closed_by IS NULL AND v.access <= ?)"
-            " FROM dataset AS d ORDER BY d.id",
-            [access_rank(clearance)] * 2,
+            " WHERE v.dataset_id = d.id AND v.closed_by IS NULL AND v.access <= ?),"
+            " (SELECT count(*) FROM datastream AS s WHERE s.dataset_id = d.id"
+            " AND s.closed_by IS NULL AND s.access <= ?) FROM dataset AS d ORDER BY d.id",
+            [access_rank(clearance)] * 3,
         )
         return [
-            {**orjson.loads(info), "dataset": name, "objects": int(objects), "coverages": rasters}
-            for _, name, info, objects, rasters in rows
-            if objects or rasters
+            {**orjson.loads(row[2]), **dict(zip(_HOLDS, (row[1], *map(int, row[3:])), strict=True))}
+            for row in rows
+            if any(row[3:])
         ]
 
     def loads(self) -> list[dict[str, Any]]:
@@ -172,29 +178,30 @@ class Store:
 
     def coverages(self, clearance: str = "secret") -> tuple[Coverage, ...]:
         """The rasters of the city, for a reader of that clearance."""
-        rows = self._db.run(
-            "SELECT name, kind, file, sha256, info, valid_from, access FROM coverage"
-            " WHERE closed_by IS NULL AND access <= ? ORDER BY id",
-            [access_rank(clearance)],
-        )
-        shelf = self.folder / "coverages"
-        found = []
-        for name, kind, file, checksum, text, day, access in rows:
-            info = orjson.loads(text)
-            info["bounds"], info["bands"] = tuple(info["bounds"]), tuple(info["bands"])
-            shown = date.fromisoformat(day) if day else None
-            found.append(
-                Coverage(
-                    name=name,
-                    kind=kind,
-                    path=shelf / file,
-                    sha256=checksum,
-                    valid_from=shown,
-                    access=ACCESS_LEVELS[access],
-                    **info,
-                )
-            )
-        return tuple(found)
+        return rasters_of(self._db, self.folder / "coverages", clearance)
+
+    def datastreams(
+        self, clearance: str = "secret", oid: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Time series that a reader of that clearance may see, of one object if `oid` is given.
+
+        Columns of `schema.DATASTREAM_COLUMNS`, with ``datastream`` (the number that
+        `observations` wants), ``dataset`` and the object's ``oid`` (None if it is not there).
+        """
+        of = None
+        if oid is not None:
+            row = describing.stored(self._db, oid, clearance)
+            of = (str(self._db.run(_DATASET, [row["dataset_id"]])[0][0]), str(row["object_id"]))
+        return series.datastreams(self._db, clearance, of)
+
+    def observations(
+        self, datastream: int, start: int = -LATEST, end: int = LATEST
+    ) -> tuple[Times, Results]:
+        """Times (n,) and results (n,) of a datastream in order, `start` ≤ time < `end`.
+
+        Microseconds since 1970 in UTC; the caller has seen to it that its reader may see it.
+        """
+        return series.observations(self._db, datastream, (start, end))
 
     def select(  # noqa: PLR0913  one argument for each way to narrow a selection
         self,

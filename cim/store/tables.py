@@ -2,7 +2,7 @@
 
 from typing import Final
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Raised whenever an older version of this code would misread a store; see `migrating`."""
 
 OBJECT_FIELDS: Final = (
@@ -56,6 +56,37 @@ _OBJECT = """
     geometry {geometry},
     attributes {json}
 """
+
+SERIES_TABLES: Final = (
+    """CREATE TABLE datastream (
+    id INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL,
+    dataset_id INTEGER NOT NULL,
+    datastream_id TEXT NOT NULL,
+    observed_property TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    object_id TEXT NOT NULL,
+    object_dataset TEXT NOT NULL,
+    title TEXT NOT NULL,
+    info TEXT NOT NULL,
+    access SMALLINT NOT NULL,
+    load_id INTEGER NOT NULL,
+    closed_by INTEGER
+)""",
+    """CREATE TABLE observation (
+    number INTEGER NOT NULL,
+    load_id INTEGER NOT NULL,
+    closed_by INTEGER,
+    first BIGINT NOT NULL,
+    last BIGINT NOT NULL,
+    count INTEGER NOT NULL,
+    digest BIGINT NOT NULL,
+    body {blob} NOT NULL
+)""",
+    "CREATE INDEX datastream_object ON datastream (object_id)",
+    "CREATE INDEX observation_key ON observation (number, first)",
+)
+"""Tables and indexes of time series."""
 
 TABLES: Final = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -135,6 +166,7 @@ TABLES: Final = (
     recorded TEXT NOT NULL,
     info TEXT NOT NULL
 )""",
+    *SERIES_TABLES,
 )
 
 OBJECT_INDEXES: Final = (

@@ -31,8 +31,9 @@ def undo(db: Dialect, load_id: int) -> dict[str, Any]:
     reopened = _reopen(db, load_id)
     db.run("DELETE FROM network_node WHERE load_id = ?", [load_id])
     db.run("UPDATE network_node SET closed_by = NULL WHERE closed_by = ?", [load_id])
-    db.run("DELETE FROM coverage WHERE load_id = ?", [load_id])
-    db.run("UPDATE coverage SET closed_by = NULL WHERE closed_by = ?", [load_id])
+    for table in ("coverage", "datastream", "observation"):
+        db.run(f"DELETE FROM {table} WHERE load_id = ?", [load_id])
+        db.run(f"UPDATE {table} SET closed_by = NULL WHERE closed_by = ?", [load_id])
     recount(db, dataset_id)
     db.run("UPDATE load SET status = 'undone' WHERE id = ?", [load_id])
     return {"load": load_id, "file": file, "removed": len(made), "restored": reopened}
@@ -46,6 +47,10 @@ def _refuse_if_built_upon(db: Dialect, load_id: int) -> None:
         " WHERE h.closed_by = ? AND o.load_id > h.closed_by",
         "SELECT closed_by FROM coverage WHERE load_id = ? AND closed_by IS NOT NULL",
         "SELECT closed_by FROM network_node WHERE load_id = ? AND closed_by IS NOT NULL",
+        "SELECT closed_by FROM datastream WHERE load_id = ? AND closed_by IS NOT NULL",
+        "SELECT closed_by FROM observation WHERE load_id = ? AND closed_by IS NOT NULL",
+        "SELECT o.load_id FROM datastream AS s JOIN observation AS o ON o.number = s.number"
+        " WHERE s.load_id = ? AND o.load_id > s.load_id",
     )
     for question in questions:
         later = db.run(f"{question} LIMIT 1", [load_id])

@@ -13,9 +13,10 @@ import orjson
 
 from cim.errors import ConflictError
 from cim.model import Batch, Coverage, Dataset, Rejection
+from cim.store.counts import LoadCounts
 from cim.store.coverages import Shelf
 from cim.store.dialect import Dialect
-from cim.store.loading import Load, LoadCounts
+from cim.store.loading import Load
 from cim.store.migrating import new_identity
 from cim.store.reading import stamped
 from cim.store.tables import FORMAT
@@ -81,9 +82,10 @@ def load(db: Dialect, folder: Path, delivery: Delivery) -> Iterator[OpenLoad]:
             (last,) = db.run("SELECT coalesce(max(id), 0) FROM load")[0]
             dataset_id = _dataset_id(db, delivery.dataset)
             recorded = stamped(datetime.now(UTC))
-            work = Load(db, last + 1, dataset_id)
+            work = Load(db, last + 1, dataset_id, keep=delivery.keep_absent)
             opened = OpenLoad(work, shelf, delivery.dataset)
             yield opened
+            work.finish_series()
             if not delivery.keep_absent:
                 work.end_absent()
             if delivery.dry_run or not work.counts.alters:

@@ -364,6 +364,8 @@ def test_store_of_the_first_format_opens_and_is_brought_up_to_date(
         load(store, street())
         put_rasters(store, tmp_path, "public")
         store._db.run("ALTER TABLE coverage DROP COLUMN access")
+        store._db.run("DROP TABLE datastream")
+        store._db.run("DROP TABLE observation")
         store._db.run("DELETE FROM meta WHERE key = 'id'")
         store._db.run("UPDATE meta SET value = '1' WHERE key = 'format'")
         version = store.version()
@@ -372,6 +374,7 @@ def test_store_of_the_first_format_opens_and_is_brought_up_to_date(
         assert old.version() == version
         assert [each.access for each in old.coverages()] == ["public"]
         assert old.check() == []
+        assert old.datastreams() == []
         put_rasters(old, tmp_path, "secret")
     with open_city(city_location) as again:
         assert (again.id, len(again.coverages("public"))) == (identity, 1)
