@@ -82,8 +82,11 @@ def city_findings(store: Store, reading: Reading, batch: Batch, dataset: str = "
         sample = _sample(batch.objects.head(LOOKED_AT))
         if len(sample) == 0:
             return []
-        found = [*_placing(store, reading, sample), *_duplicates(store, reading, sample, dataset)]
-        return [*found, *height_findings(store, reading, batch)]
+        found = list(height_findings(store, reading, batch))
+        if store.bounds() is None:
+            return found
+        found += _duplicates(store, reading, sample, dataset)
+        return [*_placing(store, reading, sample), *found]
     except CimError:
         return []  # what is wrong with the coordinates is told where they are transformed
 
