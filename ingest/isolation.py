@@ -129,7 +129,7 @@ def run_apart(
         If `cancelled` said so.
     """
     limits = limits or Limits()
-    if interpreter is None and threading.active_count() > 1:
+    if interpreter is None and not _alone():
         interpreter = Interpreter()
     number, reading, log = interpreter.begin(work) if interpreter else _fork(work)
     child = _Child(number, reading, log, work.where, limits)
@@ -139,6 +139,11 @@ def run_apart(
         child.end()
         os.close(reading)
         os.close(log)
+
+
+def _alone() -> bool:
+    """Whether no other thread holds locks that a fork would freeze."""
+    return threading.active_count() == 1
 
 
 def _fork(work: Work) -> tuple[int, int, int]:

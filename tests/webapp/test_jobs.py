@@ -55,6 +55,12 @@ def until(condition: Any) -> None:
         time.sleep(0.005)
 
 
+def finish(stage: Stage, jobs: Jobs) -> None:
+    """Let everything end, before the next test sets its own stage."""
+    stage.free = True
+    until(lambda: all(each.state in ENDED for each in jobs.all()))
+
+
 def ignore(job: Job) -> None:
     assert job.state in ENDED
 
@@ -63,8 +69,8 @@ class TestQueue:
     def test_there_is_one_load_at_a_time(self, tmp_path: Path, stage: Stage) -> None:
         jobs = Jobs(tmp_path)
         one, two = (jobs.start(work(tmp_path), name, ignore) for name in "ab")
-        until(lambda: one.state == "running")
-        assert two.state == "waiting"
+        until(lambda: one.progress)
+        assert (one.state, two.state) == ("running", "waiting")
         assert one.progress == {"file": "a.gpkg", "stage": "reading", "done": 5, "total": 10}
         stage.free = True
         until(lambda: two.state == "done")
@@ -83,7 +89,7 @@ class TestQueue:
         jobs.start(work(tmp_path), "a", ignore)
         with pytest.raises(ConflictError, match="something is being done"):
             jobs.start(work(tmp_path), "a", ignore)
-        stage.free = True
+        finish(stage, jobs)
 
     def test_it_has_an_end(
         self, tmp_path: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
@@ -94,7 +100,7 @@ class TestQueue:
             jobs.start(work(tmp_path), name, ignore)
         with pytest.raises(ConflictError, match="too many"):
             jobs.start(work(tmp_path), "c", ignore)
-        stage.free = True
+        finish(stage, jobs)
 
 
 class TestCancelling:
@@ -140,7 +146,7 @@ class TestMemory:
         (found,) = Jobs(tmp_path).all()
         assert found.state == "interrupted"
         assert found.ended
-        stage.free = True
+        finish(stage, before)
 
     def test_what_another_server_does_is_left_alone(self, tmp_path: Path, stage: Stage) -> None:
         before = Jobs(tmp_path)
@@ -149,7 +155,7 @@ class TestMemory:
         job.server = os.getppid()
         before._write(job)
         assert Jobs(tmp_path).find(job.job).state == "running"
-        stage.free = True
+        finish(stage, before)
 
     def test_files_that_are_no_jobs_are_passed_over(self, tmp_path: Path) -> None:
         (tmp_path / "runs").mkdir()

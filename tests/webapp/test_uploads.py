@@ -202,8 +202,8 @@ class TestLimits:
 
     def test_more_than_allowed_is_refused_without_a_length(self, city: str) -> None:
         client = create_app(city, max_upload=1000).test_client()
-        upload = begun(client)
-        found = client.put(f"/api/uploads/{upload}/files/a.txt", input_stream=io.BytesIO(b"x" * 5000),
+        upload, body = begun(client), io.BytesIO(b"x" * 5000)
+        found = client.put(f"/api/uploads/{upload}/files/a.txt", input_stream=body,
                            headers={"Transfer-Encoding": "chunked"},
                            environ_overrides={"wsgi.input_terminated": True})  # fmt: skip
         assert found.status_code == 413
