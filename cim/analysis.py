@@ -19,10 +19,10 @@ import pandas as pd
 
 from cim import __version__
 from cim.declare import Declared
-from cim.errors import BusyError, InputError
-from cim.model import CityModel, Coverage, Dataset
+from cim.errors import BusyError
+from cim.model import CityModel, Coverage
 from cim.schema import Column
-from cim.store import Delivery, Store
+from cim.store import Store
 from cim.store.coverages import Shelf
 
 RESULTS: Final = "results"
@@ -57,6 +57,13 @@ class Result:
     from_store: bool = False
     coverages: tuple[Coverage, ...] = ()
     """Rasters it made; they lie in the city's folder ``results`` and are no part of the city."""
+    reads: tuple[str, ...] = ()
+    """City object classes it is about."""
+    found: pd.DataFrame | None = None
+    """What it found about objects, by oid: columns of `cim.schema`, others are attributes.
+
+    `cim.keeping` makes it part of the city; None if it is no statement about objects.
+    """
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values: rows as records with their index first; unknown is None."""
@@ -82,23 +89,6 @@ class Result:
             "from_store": self.from_store,
         }
 
-    def add_to(self, store: Store, dataset: str) -> int:
-        """Make its rasters a data set of the city; how many there are.
-
-        Raises
-        ------
-        InputError
-            If it made none.
-        """
-        if not self.coverages:
-            raise InputError("the result has no rasters", where=self.analysis, hint="use its table")
-        source = Dataset(dataset, uri=f"result:{self.key}", reader=self.analysis)
-        with store.load(Delivery(source, file=f"{self.analysis} {self.key[:12]}")) as opened:
-            opened.dataset = source
-            for each in self.coverages:
-                opened.put_coverage(replace(each, name=f"{dataset}/{each.name}"))
-        return len(self.coverages)
-
 
 @dataclass(frozen=True)
 class Analysis(Declared):
@@ -112,6 +102,8 @@ class Analysis(Declared):
     """Where the method comes from."""
     makes_coverages: bool = False
     """Whether it makes rasters; then the function takes a folder for them after the city."""
+    finds: Callable[[pd.DataFrame, Mapping[str, Any]], pd.DataFrame] | None = None
+    """What table and facts say of objects, by oid; see `Result.found`."""
 
     def run(self, store: Store, raw: Mapping[str, object], *, clearance: str = "secret") -> Result:
         """Answer for a city, from the store if it was asked before.
@@ -199,6 +191,8 @@ class Analysis(Declared):
             code_version=__version__,
             from_store=from_store,
             coverages=outcome.coverages,
+            reads=self.reads,
+            found=self.finds(outcome.table, outcome.facts) if self.finds else None,
         )
 
 
@@ -241,7 +235,7 @@ def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def analysis(
+def analysis(  # noqa: PLR0913  one argument for each thing that is declared
     *,
     title: str,
     title_zh: str,
@@ -249,6 +243,7 @@ def analysis(
     writes: tuple[Column, ...],
     source: str,
     makes_coverages: bool = False,
+    finds: Callable[[pd.DataFrame, Mapping[str, Any]], pd.DataFrame] | None = None,
 ) -> Callable[[Callable[..., Outcome]], Analysis]:
     """Describe a function as an analysis."""
 
@@ -261,6 +256,7 @@ def analysis(
             writes=writes,
             source=source,
             makes_coverages=makes_coverages,
+            finds=finds,
         )
 
     return described

@@ -1,5 +1,6 @@
 """What machines and the page read: the city, its objects, its layers, its analyses."""
 
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -9,9 +10,11 @@ import layers
 from cim.analyses import ANALYSES
 from cim.errors import ParamError
 from cim.exchange.geojson import pieces
+from cim.keeping import keep
 from webapp.arguments import box, moment, names, whole_number
 from webapp.city import served
 from webapp.describing import described
+from webapp.errors import ForbiddenError
 from webapp.redaction import redacted
 
 api = Blueprint("api", __name__, url_prefix="/api")
@@ -140,5 +143,13 @@ def execution(name: str) -> Response:
     inputs = body.get("inputs", {}) if isinstance(body, dict) else None
     if not isinstance(inputs, dict):
         raise ParamError('an object like {"inputs": {…}} is needed', where="body")
+    dataset, overwrite = body.get("keep"), body.get("overwrite", False)
+    if not isinstance(dataset, str | None) or not isinstance(overwrite, bool) or dataset == "":
+        raise ParamError("keep names a data set, overwrite is true or false", where="body")
+    if dataset is not None and not served().settings.writable:
+        raise ForbiddenError("this server is read-only", hint="use cim run on its machine")
     result = ANALYSES[name].run(served().store, inputs, clearance=served().clearance)
-    return answer(result.as_dict())
+    if dataset is None:
+        return answer(result.as_dict())
+    kept = keep(served().store, result, dataset, overwrite=overwrite)
+    return answer(result.as_dict() | {"kept": asdict(kept)})

@@ -16,6 +16,7 @@ from cim.analyses import ANALYSES
 from cim.cog import write_cog
 from cim.errors import InputError
 from cim.images import strips
+from cim.keeping import keep
 from cim.model import Batch, Coverage, Dataset
 from cim.store import Delivery, Store, create_city
 from cim.store.coverages import sha256_of
@@ -169,19 +170,13 @@ def test_a_result_with_a_raster_is_kept_and_can_join_the_city(store: Store, tmp_
     assert again.coverages == first.coverages
     assert store.check() == []
     assert len(store.coverages()) == 1
-    assert first.add_to(store, "green") == 1
+    assert keep(store, first, "green").new == 1
     assert [each.kind for each in store.coverages()] == ["imagery", "index"]
     assert store.check() == []
     again.coverages[0].path.unlink()
     third = ANALYSES["spectral_index"].run(store, {})
     assert not third.from_store
     assert third.coverages[0].path.is_file()
-
-
-def test_a_result_without_rasters_cannot_join(store: Store) -> None:
-    put(store, "houses", cities.street())
-    with pytest.raises(InputError, match="no rasters"):
-        ANALYSES["building_stock"].run(store, {}).add_to(store, "x")
 
 
 def two_days(store: Store, tmp_path: Path, *batches: Batch) -> None:

@@ -1,6 +1,7 @@
 """Heights of buildings from a surface model and the terrain below it."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,13 @@ from cim.errors import InputError
 from cim.model import CityModel, Coverage
 from cim.schema import Column
 from cim.zones import zonal_statistics
+
+
+def measured(table: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
+    """Heights and ground heights by oid, and where they come from; nothing that is not above 0."""
+    heights = table[["height", "ground_height"]].astype(float)
+    source = f"building_heights: {facts['surface']}, {facts['terrain']}"
+    return heights[heights["height"] > 0].assign(height_source=source)
 
 
 @analysis(
@@ -32,6 +40,7 @@ from cim.zones import zonal_statistics
         " covered; the footprint is drawn in for the roof, since cells at its edge mix roof and"
         " ground."
     ),
+    finds=measured,
 )
 def building_heights(
     city: CityModel,
@@ -58,7 +67,8 @@ def building_heights(
     """Height and ground height of every building, measured in rasters.
 
     A building with too few known cells, or without terrain around it, has an unknown height. What
-    the city says of a building's height is not changed; the difference stands beside.
+    the city says of a building's height is not changed; the difference stands beside. Kept in the
+    data set of the buildings, heights become new versions of those that have none.
 
     Raises
     ------
