@@ -83,6 +83,7 @@ class LoadPage:
         found = {}
         for tile in self.page.locator(f"{section} .tile").all():
             found[tile.locator("span").inner_text()] = tile.locator("strong").inner_text()
+        assert found, self.text()
         return found
 
     def shot(self, name: str) -> Path:
