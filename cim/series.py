@@ -6,7 +6,7 @@ NaN where there is no result).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -59,6 +59,21 @@ class Series:
 
     def __len__(self) -> int:
         return len(self.times)
+
+    def of(self, object_id: str, dataset: str = "") -> "Series":
+        """The same at an object, which may be of another data set."""
+        told = replace(self.datastream, object_id=object_id, object_dataset=dataset)
+        return replace(self, datastream=told)
+
+    def told_apart(self, prefix: str) -> "Series":
+        """The same under names that begin with `prefix`."""
+        told = self.datastream
+        name, owner = prefix + told.datastream_id, told.object_id and prefix + told.object_id
+        return replace(self, datastream=replace(told, datastream_id=name, object_id=owner))
+
+    def closed(self, access: str) -> "Series":
+        """The same at a level of access, if one is given."""
+        return replace(self, datastream=replace(self.datastream, access=access)) if access else self
 
 
 def microseconds(moment: datetime) -> int:

@@ -20,6 +20,7 @@ from ingest.osm import OSM
 from ingest.pointcloud import POINTCLOUD
 from ingest.raster import RASTER
 from ingest.reader import Reader, refuse
+from ingest.series import SERIES
 from ingest.sheets import SHEETS
 from ingest.swmm import SWMM
 from ingest.table import CSV
@@ -43,6 +44,7 @@ READERS: Final[Catalogue[Reader]] = Catalogue(
         EPANET,
         SWMM,
         CJJ61,
+        SERIES,
         CSV,
         SHEETS,
         VECTOR,

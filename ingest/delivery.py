@@ -11,6 +11,7 @@ from cim.declare import did_you_mean
 from cim.errors import CimError, ParamError, SourceError
 from cim.model import Finding
 from cim.schema import ACCESS_LEVELS, COVERAGE_KINDS, NETWORKS, city_class
+from cim.series import instant
 from ingest import values
 from ingest.amend import anchor
 from ingest.attributes import OWN_TARGETS, network_named
@@ -20,6 +21,7 @@ from ingest.mojibake import repair
 from ingest.normalise import HIGHEST
 from ingest.reader import ReadOptions
 from ingest.referencing import named
+from ingest.series_times import zone
 
 PROFILE = ".profile.toml"
 """How the names of mapping profiles end."""
@@ -275,6 +277,7 @@ def check_options(options: ReadOptions) -> ReadOptions:
             f"{options.valid_from!r} is no day", where="valid_from", hint="such as 2024-05-31"
         ) from None
     _check_new(options)
+    _check_times(options)
     return replace(
         options,
         crs=crs_text(options.crs),
@@ -284,6 +287,14 @@ def check_options(options: ReadOptions) -> ReadOptions:
         units=dict(options.units),
         values={column: dict(each) for column, each in options.values.items()},
     )
+
+
+def _check_times(options: ReadOptions) -> None:
+    """Zone and start of time series that can be meant."""
+    if options.time_zone:
+        zone(options.time_zone)
+    if options.start:
+        instant(options.start, "start")
 
 
 def crs_text(given: str) -> str:

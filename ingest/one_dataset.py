@@ -14,6 +14,7 @@ from cim.model import Batch, Coverage, Dataset, Finding, Rejection
 from cim.store import Delivery, OpenLoad, Store
 from ingest import amend
 from ingest.area import refuse_far_away, total_bounds
+from ingest.attached import Attachment
 from ingest.catalogue import reader_for
 from ingest.delivery import Item, dataset_name
 from ingest.doctor import examine
@@ -138,6 +139,8 @@ def _prepared(source: _Source, task: Task) -> _Source:
 def _notes(reports: Sequence[LoadReport]) -> dict[str, Any]:
     return {
         "read": sum(report.read for report in reports),
+        "datastreams": sum(report.datastreams for report in reports),
+        "observations": sum(report.observations for report in reports),
         "warnings": [text for report in reports for text in report.as_dict()["warnings"]],
     }
 
@@ -151,10 +154,11 @@ def _load_file(
     _describe(report, reading)
     normaliser = Normaliser(reading.crs or task.store.crs_name, task.store.crs_name)
     elevations = Elevations(task.store, reading.height_datum)
+    attachment = Attachment(task.store, source.item.options.object)
     try:
         _refuse_on_error(reading, source.name)
         read = _put_coverages(task, opened, reading, source)
-        for batch in _placed(task, reading, source):
+        for batch in map(attachment.batch, _placed(task, reading, source)):
             read += len(batch)
             kept = _filled(elevations.batch(normaliser.batch(batch)), source.item.options)
             parents.note(kept.objects)
@@ -165,9 +169,17 @@ def _load_file(
         report.rejected = [*reading.rejected, *normaliser.rejected]
         report.findings = [*source.item.notes, *reading.findings, *normaliser.findings()]
     opened.rejected += report.rejected
-    own = len(report.rejected)
-    report.findings += elevations.findings()
+    report.findings += [*elevations.findings(), *attachment.findings()]
     report.read = read + len(reading.rejected)
+    report.datastreams, report.observations = attachment.datastreams, attachment.observations
+    _count(report, opened, before)
+    _refuse_nothing(report)
+    opened.dataset = _dataset(source, reading)
+
+
+def _count(report: LoadReport, opened: OpenLoad, before: tuple[int, int, int, int, int]) -> None:
+    """What the store did with the file, and what it refused."""
+    own = len(report.rejected)
     report.rejected += opened.counts.rejected[before[4] :]
     opened.notes.setdefault(READ, []).append((report.read, own, len(report.rejected) - own))
     after = _counts(opened)
@@ -175,8 +187,6 @@ def _load_file(
         late - early for early, late in zip(before[:3], after[:3], strict=True)
     )
     report.names = opened.counts.taken()
-    _refuse_nothing(report)
-    opened.dataset = _dataset(source, reading)
 
 
 def _counts(opened: OpenLoad) -> tuple[int, int, int, int, int]:
@@ -193,7 +203,7 @@ def _refuse_on_error(reading: Reading, where: str) -> None:
 
 def _refuse_nothing(report: LoadReport) -> None:
     """No object and no error is an error."""
-    if report.new + report.changed + report.same:
+    if report.new + report.changed + report.same + report.datastreams:
         return
     if not report.rejected:
         raise SourceError("it holds no objects", where=report.file, hint="is it the right file?")
@@ -235,7 +245,8 @@ def _told_apart(batch: Batch, prefix: str) -> Batch:
         None if table is None else table.assign(object_id=prefix + table["object_id"].astype(str))
         for table in (batch.nodes, batch.edges)
     )
-    return replace(batch, objects=objects, meshes=meshes, nodes=nodes, edges=edges)
+    series = tuple(each.told_apart(prefix) for each in batch.series)
+    return replace(batch, objects=objects, meshes=meshes, nodes=nodes, edges=edges, series=series)
 
 
 def _put_coverages(task: Task, opened: OpenLoad, reading: Reading, source: _Source) -> int:
@@ -262,7 +273,8 @@ def _filled(batch: Batch, options: ReadOptions) -> Batch:
         if value:
             own = objects.get(name, pd.Series(None, objects.index, dtype=object))
             objects = objects.assign(**{name: own.where(own.notna(), value)})
-    return replace(batch, objects=objects)
+    series = tuple(each.closed(options.access) for each in batch.series)
+    return replace(batch, objects=objects, series=series)
 
 
 def _describe(report: LoadReport, reading: Reading) -> None:

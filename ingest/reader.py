@@ -45,6 +45,13 @@ class ReadOptions:
     """Where the local origin of a model lies: ``lon,lat,height,clockwise degrees`` (WGS 84)."""
     units: Mapping[str, str] = field(default_factory=dict)
     """Source field → unit of its numbers, such as ``mm``, ``ft`` or ``year``."""
+    object: str = ""
+    """City object that time series belong to: ``ID``, ``DATASET/ID``, or ``DATASET/*`` where the
+    source names each by that data set's identifiers."""
+    time_zone: str = ""
+    """Zone of times that state none: ``+08:00``, ``UTC``, ``Asia/Shanghai`` …"""
+    start: str = ""
+    """Moment (ISO 8601) from which times count that are seconds, minutes or hours."""
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Column of the dictionary → what the source writes → what it means."""
 

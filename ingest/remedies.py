@@ -91,6 +91,7 @@ _TITLES: Final = MappingProxyType(
         "text_repair": "undo the misreading of the text ({})",
         "length_unit": "take lengths as {}",
         "height_offset": "add {:+.2f} m to heights",
+        "time_zone": "take times as {}",
         "height_datum": "take heights as above {}",
     }
 )

@@ -38,6 +38,9 @@ class LoadReport:
     changed: int = 0
     same: int = 0
     ended: int = 0
+    datastreams: int = 0
+    """Time series that it brought."""
+    observations: int = 0
     rejected: list[Rejection] = field(default_factory=list)
     crs: str = ""
     crs_source: str = ""

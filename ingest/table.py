@@ -38,9 +38,9 @@ def open_csv(path: Path, options: ReadOptions, work: Path) -> Reading:  # noqa: 
     """
     log = Log()
     encoding = stated_encoding(path, options, log)
-    names, delimiter = _header(path, encoding)
+    names, delimiter = csv_header(path, encoding)
     place = find_place(path, names, options, log)
-    rows = _Rows(path, encoding, (names, delimiter), log)
+    rows = CsvRows(path, encoding, (names, delimiter), log)
     stream = (place.chunk(batch, numbers) for batch, numbers in rows)
     first = next(stream, None)
     layers = []
@@ -64,7 +64,7 @@ def csv_names(path: Path, encoding: str) -> list[str]:
     SourceError
         If it is no text, or its first line has no names.
     """
-    return _header(path, encoding)[0]
+    return csv_header(path, encoding)[0]
 
 
 def csv_table(path: Path, options: ReadOptions, log: Log) -> pa.Table:
@@ -76,8 +76,8 @@ def csv_table(path: Path, options: ReadOptions, log: Log) -> pa.Table:
         If it is no table.
     """
     encoding = stated_encoding(path, options, log)
-    names, delimiter = _header(path, encoding)
-    rows = _Rows(path, encoding, (names, delimiter), log)
+    names, delimiter = csv_header(path, encoding)
+    rows = CsvRows(path, encoding, (names, delimiter), log)
     tables = [
         pa.Table.from_batches([batch]).append_column(LINE, pa.array(numbers))
         for batch, numbers in rows
@@ -110,8 +110,14 @@ def stated_encoding(path: Path, options: ReadOptions, log: Log) -> str:
     return found.name
 
 
-def _header(path: Path, encoding: str) -> tuple[list[str], str]:
-    """(unique names of the columns, delimiter) of a CSV file."""
+def csv_header(path: Path, encoding: str) -> tuple[list[str], str]:
+    """(unique names of the columns, delimiter) of a CSV file.
+
+    Raises
+    ------
+    SourceError
+        If it is no text, or its first line has no names.
+    """
     with path.open(encoding=encoding, errors="replace", newline="") as file:
         sample = file.read(1 << 16)
     if not sample.strip() or "\x00" in sample:
@@ -167,7 +173,7 @@ class _Utf8(io.RawIOBase):
         return size
 
 
-class _Rows(Iterator[tuple[pa.RecordBatch, NDArray[np.int64]]]):
+class CsvRows(Iterator[tuple[pa.RecordBatch, NDArray[np.int64]]]):
     """The rows of a CSV file with their line numbers; rows of the wrong length are rejected."""
 
     def __init__(self, path: Path, encoding: str, shape: tuple[list[str], str], log: Log) -> None:

@@ -72,6 +72,17 @@ def reading_options(command: Any) -> Any:
         ),
         click.option("--valid-from", default="", metavar="DATE", help="Day it became true."),
         click.option(
+            "--object", default="", metavar="ID",
+            help="Object that series belong to: ID, DATASET/ID, or DATASET/* by the file's names.",
+        ),
+        click.option(
+            "--time-zone", default="", metavar="ZONE",
+            help="Zone of times that state none, such as +08:00 or Asia/Shanghai.",
+        ),
+        click.option(
+            "--start", default="", metavar="TIME", help="Moment from which seconds are counted."
+        ),
+        click.option(
             "--access", default="", type=click.Choice(["", *ACCESS_LEVELS]), metavar="LEVEL",
             help=f"Who may see what does not say so: {', '.join(ACCESS_LEVELS)}.",
         ),

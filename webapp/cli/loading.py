@@ -22,7 +22,7 @@ from webapp.redaction import redact
 
 COUNTS = ("read", "new", "changed", "same", "ended")
 REJECTIONS_SHOWN = 10
-TOLD = frozenset({"profile_used", "profile_reused", "fix_applied"})
+TOLD = frozenset({"profile_used", "profile_reused", "fix_applied", "series_read"})
 """Codes of findings that are told though nothing is wrong."""
 MEBIBYTE = 1 << 20
 
