@@ -27,6 +27,9 @@ Points = NDArray[np.float64]
 PLACED_BY_READER: Final = frozenset({"ifc"})
 """Readers that put a model at the anchor themselves."""
 
+SCALED_BY_READER: Final = PLACED_BY_READER | {"dxf"}
+"""Readers that heed the user's unit of lengths themselves."""
+
 _HEIGHTS: Final = ("height", "ground_height")
 
 
@@ -120,7 +123,7 @@ def _change(reader: Reader, reading: Reading, options: ReadOptions) -> _Change:
     given = {} if planned else options.values
     return _Change(
         swap=options.swap_axes and not planned,
-        scale=factor(unit, "length_unit") if unit and reader.name not in PLACED_BY_READER else 1.0,
+        scale=factor(unit, "length_unit") if unit and reader.name not in SCALED_BY_READER else 1.0,
         lift=options.height_offset,
         measured=tuple(each for each in _HEIGHTS if each not in _with_own_unit(reading, options)),
         anchor=place,

@@ -12,6 +12,7 @@ from ingest.bands import BANDS
 from ingest.citygml import CITYGML
 from ingest.cityjson import CITYJSON, CITYJSONSEQ
 from ingest.cjj61 import CJJ61
+from ingest.dxf import DXF
 from ingest.epanet import EPANET
 from ingest.gtfs import GTFS
 from ingest.ifc import IFC
@@ -34,6 +35,7 @@ READERS: Final[Catalogue[Reader]] = Catalogue(
         CITYJSONSEQ,
         CITYGML,
         LANDXML,
+        DXF,
         OSM,
         BANDS,
         RASTER,

@@ -62,6 +62,7 @@ _RULES: Final = (
         "UtilityNode",
     ),
     _Rule("<junctions?|<hydrants?|<pumps?|<reservoirs?|管点|消火栓", OTHER, "Pipe", "UtilityNode"),
+    _Rule("<gxyz(?![a-z])", "Canal", "Pipe", "UtilityNode"),
     _Rule("<bridge|桥", "Bridge", "Bridge", "Bridge"),
     _Rule("<tunnel|隧道", "Tunnel", "Tunnel", "Tunnel"),
     _Rule(
@@ -70,6 +71,9 @@ _RULES: Final = (
         "OtherConstruction",
         "Building",
     ),
+    _Rule("<jmd(?![a-z])|居民地", "Building", "OtherConstruction", PLACE),
+    _Rule("<dldw(?![a-z])|独立地物", "OtherConstruction", "OtherConstruction", "CityFurniture"),
+    _Rule("<(sjw|tin)(?![a-z])|三角网", "TINRelief", OTHER, OTHER),
     _Rule("<stops?|<stations?|bus_?stop|站点|公交站", PLACE, OTHER, PLACE),
     _Rule("<rail|<tram|<metro|<subway|<transit|铁路|轨道|地铁", "Railway", "Railway", PLACE),
     _Rule(
@@ -80,14 +84,20 @@ _RULES: Final = (
     _Rule(
         "<trees?(?![a-z])|树", "PlantCover", "SolitaryVegetationObject", "SolitaryVegetationObject"
     ),
-    _Rule("<roads?|<street|<highway|<carriageway|道路|路网|街|公路|中心线", "Road", "Road", PLACE),
+    _Rule(
+        "<dlss(?![a-z])|<roads?|<street|<highway|<carriageway|道路|路网|街|公路|中心线",
+        "Road",
+        "Road",
+        PLACE,
+    ),
     _Rule("<waterways?|航道", "WaterBody", "WaterBody", PLACE),
     _Rule(
-        "<water|<river|<lake|<canal|<stream|<hydro|水系|水体|河|湖|水域",
+        "<sxss(?![a-z])|<water|<river|<lake|<canal|<stream|<hydro|水系|水体|河|湖|水域",
         "WaterBody",
         "WaterBody",
         PLACE,
     ),
+    _Rule("<zbtz(?![a-z])", "PlantCover", "PlantCover", "SolitaryVegetationObject"),
     _Rule(
         "<parks?(?![a-z])|<green|<forest|<wood|<grass|<vegetation|绿地|绿化|公园|植被|林地|草地",
         "PlantCover",
@@ -101,7 +111,7 @@ _RULES: Final = (
         "CityFurniture",
     ),
     _Rule(
-        "<district|<count(y|ies)|<boundar|<border|<admin|<zones?|<tracts?|区划|行政|境界|街道办|社区",
+        "<jj(?![a-z])|<labels?(?![a-z])|注记|<district|<count(y|ies)|<boundar|<border|<admin|<zones?|<tracts?|区划|行政|境界|街道办|社区",
         PLACE,
         PLACE,
         PLACE,

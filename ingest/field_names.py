@@ -56,7 +56,8 @@ NETWORK_NAMES: Final[Mapping[str, str]] = MappingProxyType(
 ID_NAMES: Final = """
     object_id id uuid guid globalid gml_id gmlid 标识码 唯一标识码 唯一码 统一编码 编号 编码
     要素代码 osm_id osmid identificatie building_id bldg_id 管段编号 管线编号 管点编号
-    物探点号 建筑编号 楼栋编号 地块编号 行政代码 bsm uid gid fid objectid ogc_fid code"""
+    物探点号 建筑编号 楼栋编号 地块编号 行政代码 bsm uid gid fid objectid ogc_fid code
+    handle"""
 """Names of fields that may name each object."""
 
 CLASS_NAMES: Final = "class cim_class citygml_class 要素类 对象类 类别"

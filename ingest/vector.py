@@ -22,7 +22,6 @@ OTHER_SUFFIXES: Final = (
     ".gml",
     ".tab",
     ".mif",
-    ".dxf",
     ".gdb",
     ".topojson",
     ".sqlite",
@@ -107,7 +106,7 @@ def _is_features(path: Path) -> bool:
 
 VECTOR: Final = Reader(
     "vector",
-    "Features (GeoJSON, GeoPackage, shapefile, FlatGeobuf, KML, DXF …)",
+    "Features (GeoJSON, GeoPackage, shapefile, FlatGeobuf, KML …)",
     (*JSON_SUFFIXES, *WGS84_SUFFIXES, ".shp.zip", *OTHER_SUFFIXES, ".zip"),
     open_vector,
     _is_features,
