@@ -17,6 +17,7 @@ from layers.flat import (
 )
 from layers.imagery import draw_imagery
 from layers.layer import Layer
+from layers.measured import draw_values
 from layers.pipes import draw_nodes, draw_pipes
 from layers.terrain import FINEST_ZOOM, draw_terrain
 from layers.trees import draw_trees
@@ -33,6 +34,17 @@ CROWD: Final = 2000
 SHAPES: Final = 20_000
 """Points in a tile below the last zoom."""
 
+MEASURED: Final = (
+    ("land_cover", "Land cover", "地表覆盖"),
+    ("index", "Index", "指数"),
+    ("hazard", "Hazard", "灾害风险"),
+    ("population", "Population", "人口"),
+    ("night_lights", "Night lights", "夜间灯光"),
+    ("surface", "Surface model", "地表模型"),
+    ("other", "Other raster", "其他栅格"),
+)
+"""Kinds of rasters that are shown by their values; with terrain and imagery, all there are."""
+
 LAYERS: Final = Catalogue(
     "layer",
     (
@@ -43,6 +55,13 @@ LAYERS: Final = Catalogue(
         Layer(
             name="imagery", title="Imagery", title_zh="影像", group="imagery", kind="imagery",
             draw=draw_imagery, max_zoom=20, pickable=False,
+        ),
+        *(
+            Layer(
+                name=name, title=title, title_zh=title_zh, group="imagery", kind="imagery",
+                draw=draw_values, max_zoom=20, visible=False, pickable=False,
+            )
+            for name, title, title_zh in MEASURED
         ),
         Layer(
             name="relief", title="Terrain surfaces", title_zh="地形面", group="terrain",

@@ -57,12 +57,17 @@ def draw_imagery(request: TileRequest) -> bytes:
             break
         if covers(coverage, request.address.degrees):
             _paint(canvas, coverage, request)
+    return webp(canvas)
+
+
+def webp(canvas: NDArray[np.uint8], *, exact: bool = False) -> bytes:
+    """Pixels (rows, columns, 4) as WebP, to the bit if `exact`; ``b""`` if there is nothing."""
     if not canvas[..., 3].any():
         return b""
     solid = bool(canvas[..., 3].all())
     picture = Image.fromarray(canvas[..., :3] if solid else canvas)
     sheet = io.BytesIO()
-    picture.save(sheet, "WEBP", quality=QUALITY, method=2)
+    picture.save(sheet, "WEBP", quality=QUALITY, method=2, lossless=exact)
     return sheet.getvalue()
 
 

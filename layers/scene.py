@@ -11,11 +11,11 @@ from pydeck.types import String
 from cim.model import Coverage
 from cim.schema import CLASS_BY_CODE
 from layers.catalogue import LAYERS
-from layers.imagery import imagery_by_day
-from layers.layer import Layer
+from layers.layer import Layer, LegendEntry
+from layers.measured import legend_of
+from layers.pictures import Picture, layer_id, pictures
 from layers.rasters import finest_zoom
 from layers.terrain import terrain_of
-from layers.tiles import imagery_name
 
 if TYPE_CHECKING:
     from cim.store import CityInfo, Store
@@ -50,6 +50,7 @@ class Shown:
     visible: bool
     count: int | None
     attribution: str
+    legend: tuple[LegendEntry, ...]
 
     @property
     def path(self) -> str:
@@ -75,7 +76,7 @@ class Shown:
             "count": self.count,
             "legend": [
                 {"color": each.color, "label": each.label, "label_zh": each.label_zh}
-                for each in layer.legend
+                for each in self.legend
             ],
             "attribution": self.attribution,
         }
@@ -96,13 +97,13 @@ def _shown(store: "Store", info: "CityInfo", clearance: str) -> Iterator[Shown]:
         if layer.kind == "terrain":
             yield from _terrain(layer, terrain_of(store, None, clearance), credits)
         elif layer.kind == "imagery":
-            yield from _imagery(layer, imagery_by_day(store, clearance), credits)
+            yield from _pictures(layer, pictures(store, layer, clearance), credits)
         else:
             count = sum(info.classes.get(CLASS_BY_CODE[code].name, 0) for code in layer.codes)
             if count:
                 yield Shown(
                     layer, layer.name, layer.title, layer.title_zh, layer.min_zoom,
-                    layer.max_zoom, layer.visible, count, everyone,
+                    layer.max_zoom, layer.visible, count, everyone, layer.legend,
                 )  # fmt: skip
 
 
@@ -113,24 +114,28 @@ def _terrain(
         yield Shown(
             layer, layer.name, layer.title, layer.title_zh, layer.min_zoom,
             min(layer.max_zoom, max(map(finest_zoom, coverages))), layer.visible, None,
-            _credit(coverages, credits),
+            _credit(coverages, credits), layer.legend,
         )  # fmt: skip
 
 
-def _imagery(
-    layer: Layer, days: Mapping[str, Sequence[Coverage]], credits: Mapping[str, str]
+def _pictures(
+    layer: Layer, found: Mapping[str, Picture], credits: Mapping[str, str]
 ) -> Iterator[Shown]:
-    for number, (day, coverages) in enumerate(days.items()):
+    """A layer for each picture; of those shown at first, only the last is."""
+    for number, (variant, each) in enumerate(found.items()):
         yield Shown(
-            layer, imagery_name(day), f"{layer.title} {day}".strip(),
-            f"{layer.title_zh} {day}".strip(), layer.min_zoom,
-            min(layer.max_zoom, max(map(finest_zoom, coverages))), number == 0, None,
-            _credit(coverages, credits),
+            layer, layer_id(layer, variant), each.title(layer.title), each.title(layer.title_zh),
+            layer.min_zoom, min(layer.max_zoom, max(map(finest_zoom, each.coverages))),
+            layer.visible and number == 0, None, _credit(each.coverages, credits),
+            legend_of(each) if layer.name != "imagery" else layer.legend,
         )  # fmt: skip
 
 
 def _credit(coverages: Sequence[Coverage], credits: Mapping[str, str]) -> str:
-    return "; ".join(sorted({credits.get(each.name, "") for each in coverages} - {""}))
+    datasets = {
+        each.name if each.name in credits else each.name.rpartition("/")[0] for each in coverages
+    }
+    return "; ".join(sorted({credits.get(each, "") for each in datasets} - {""}))
 
 
 def scene(
@@ -158,18 +163,19 @@ def scene(
 
 def _ground(shown: list[Shown], imagery: list[Shown], root: str) -> pydeck.Layer:
     terrain = next((each for each in shown if each.layer.kind == "terrain"), None)
-    pictures = [
+    grounds = [
         {"id": each.id, "data": root + each.path, "maxZoom": each.max_zoom} for each in imagery
     ]
+    first = next((each for each in imagery if each.visible), None)
     return pydeck.Layer(
         DECK_TYPES["terrain"],
         data=root + terrain.path if terrain else None,
         id="terrain",
         min_zoom=terrain.min_zoom if terrain else 0,
         max_zoom=terrain.max_zoom if terrain else 0,
-        imagery=String(pictures[0]["data"] if pictures else ""),
-        imagery_max_zoom=pictures[0]["maxZoom"] if pictures else 0,
-        pictures=pictures,
+        imagery=String(root + first.path if first else ""),
+        imagery_max_zoom=first.max_zoom if first else 0,
+        pictures=grounds,
         elevation_decoder={"rScaler": 6553.6, "gScaler": 25.6, "bScaler": 0.1, "offset": -10000},
         pickable=False,
     )

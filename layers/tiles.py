@@ -8,9 +8,9 @@ from cim.errors import InputError, NotFoundError
 from cim.schema import ACCESS_LEVELS
 from layers.cache import TileKey, cache_in
 from layers.catalogue import LAYERS
-from layers.imagery import imagery_by_day
 from layers.layer import Layer, TileRequest
 from layers.mercator import TileAddress
+from layers.pictures import layer_id, pictures
 
 if TYPE_CHECKING:
     from cim.store import Store
@@ -61,7 +61,7 @@ def tile(  # noqa: PLR0913  the address of a tile is three numbers
 
 
 def find_layer(store: "Store", name: str, clearance: str) -> tuple[Layer, str]:
-    """The layer called `name`, and the day if it is imagery: ``imagery-2021-05-01``.
+    """The layer called `name`, and which of its pictures: ``imagery-2021-05-01``.
 
     Raises
     ------
@@ -70,15 +70,12 @@ def find_layer(store: "Store", name: str, clearance: str) -> tuple[Layer, str]:
     """
     kind, _, variant = name.partition("-")
     layer = LAYERS[kind]
-    days = tuple(imagery_by_day(store, clearance)) if layer.kind == "imagery" else ("",)
-    if variant not in days:
-        raise NotFoundError(
-            f"no layer {name!r}",
-            hint=f"{kind} without a day" if days == ("",) else ", ".join(map(imagery_name, days)),
-        )
+    if layer.kind != "imagery":
+        if variant:
+            raise NotFoundError(f"no layer {name!r}", hint=f"{kind} has no variants")
+        return layer, ""
+    known = pictures(store, layer, clearance)
+    if variant not in known:
+        hint = ", ".join(layer_id(layer, each) for each in known)
+        raise NotFoundError(f"no layer {name!r}", hint=hint)
     return layer, variant
-
-
-def imagery_name(day: str) -> str:
-    """Name of the imagery layer of one day; ``imagery`` if the day is unknown."""
-    return f"imagery-{day}" if day else "imagery"

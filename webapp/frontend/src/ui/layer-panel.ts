@@ -127,30 +127,34 @@ export class LayerPanel {
         },
       },
     });
-    const legend = info.legend.map((entry) =>
-      el("li", {}, swatch(entry.color), titled({ title: entry.label, title_zh: entry.label_zh })),
-    );
-    return el(
-      "div",
-      { class: "layer-details" },
-      el("div", { class: "opacity" }, slider, percent),
-      legend.length > 0 && el("ul", { class: "legend", "aria-label": t("layers.legend") }, ...legend),
-      info.attribution ? el("p", { class: "attribution" }, info.attribution) : null,
-    );
+    return el("div", { class: "layer-details" }, el("div", { class: "opacity" }, slider, percent), ...legendOf(info));
   }
 
   private imagery(scene: Scene, state: AppState): HTMLElement | null {
     const all = scene.imageries();
     if (all.length === 0) return null;
-    const chosen = scene.imagery(state)?.id ?? "";
+    const shown = scene.imagery(state);
+    const chosen = shown?.id ?? "";
     const select = el(
       "select",
       { id: "imagery", "aria-label": t("layers.imagery"), on: { change: () => this.events.imagery(select.value) } },
       ...all.map((info) => el("option", { value: info.id, selected: info.id === chosen }, titled(info))),
       el("option", { value: "", selected: chosen === "" }, t("layers.imagery.none")),
     );
-    return el("label", { class: "imagery" }, el("span", {}, t("layers.imagery")), select);
+    const choice = el("label", { class: "imagery" }, el("span", {}, t("layers.imagery")), select);
+    return el("div", {}, choice, ...(shown ? legendOf(shown) : []));
   }
+}
+
+/** What its colours mean, and whose data it is. */
+function legendOf(info: LayerInfo): (HTMLElement | null)[] {
+  const entries = info.legend.map((entry) =>
+    el("li", {}, swatch(entry.color), titled({ title: entry.label, title_zh: entry.label_zh })),
+  );
+  return [
+    entries.length > 0 ? el("ul", { class: "legend", "aria-label": t("layers.legend") }, ...entries) : null,
+    info.attribution ? el("p", { class: "attribution" }, info.attribution) : null,
+  ];
 }
 
 function swatch(color: string): HTMLElement {
