@@ -14,6 +14,7 @@ from ingest.cityjson import CITYJSON, CITYJSONSEQ
 from ingest.cjj61 import CJJ61
 from ingest.dxf import DXF
 from ingest.epanet import EPANET
+from ingest.epw import EPW
 from ingest.gtfs import GTFS
 from ingest.ifc import IFC
 from ingest.landxml import LANDXML
@@ -21,11 +22,13 @@ from ingest.osm import OSM
 from ingest.pointcloud import POINTCLOUD
 from ingest.raster import RASTER
 from ingest.reader import Reader, refuse
+from ingest.sensorthings import SENSORTHINGS
 from ingest.series import SERIES
 from ingest.sheets import SHEETS
 from ingest.swmm import SWMM
 from ingest.table import CSV
 from ingest.vector import GEOPARQUET, VECTOR
+from ingest.waterml import NWIS_SITES, WATERML
 
 READERS: Final[Catalogue[Reader]] = Catalogue(
     "reader",
@@ -46,6 +49,10 @@ READERS: Final[Catalogue[Reader]] = Catalogue(
         EPANET,
         SWMM,
         CJJ61,
+        EPW,
+        SENSORTHINGS,
+        WATERML,
+        NWIS_SITES,
         SERIES,
         CSV,
         SHEETS,

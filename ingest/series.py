@@ -1,6 +1,7 @@
 """CSV time series: a table with a time in each row and no place, or with places that repeat."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -123,7 +124,7 @@ class _Table:
             name, unit = name_and_unit(column)
             told = stream(station, name, unit)
             if column in self._words:
-                told = stream(station, name, unit, categories=tuple(self._words[column]))
+                told = replace(told, categories=tuple(self._words[column]))
             yield self._chronicle.series(told, times[where], results[where])
 
     def _of_each_kind(

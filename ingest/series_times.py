@@ -268,6 +268,11 @@ def _joined(rows: pa.RecordBatch, pair: tuple[str, str]) -> pa.Array:
     return pc.binary_join_element_wise(*(_text(rows[name]) for name in pair), " ")
 
 
+def moments(texts: pa.Array) -> tuple[Times, bool]:
+    """(microseconds, whether in UTC) of texts in ISO 8601; local time if they have no zone."""
+    return _parsed(_text(texts), "ISO8601"), _is_zoned(texts)
+
+
 def _some(texts: pa.Array) -> pa.Array:
     return texts.slice(0, 2000).drop_null().unique()
 

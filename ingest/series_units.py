@@ -42,6 +42,7 @@ _SPELLINGS: Final = """
     ug/L = ug/l µg/l μg/l
     [ppm] = ppm
     [ppb] = ppb
+    [ston_av]/d = tons/day
     uS/cm = us/cm µs/cm μs/cm us/cm@25c
     [NTU] = ntu
     [pH] = ph

@@ -177,20 +177,22 @@ def stream(
     unit: str,
     *,
     title: str = "",
-    categories: tuple[str, ...] = (),
+    key: str = "",
     attributes: Mapping[str, Any] | None = None,
 ) -> Datastream:
-    """The datastream of a property at a station; `unit` is as the source writes it."""
+    """The datastream of a property at a station; `unit` is as the source writes it.
+
+    It is called `key`, or after station and property.
+    """
     code, told = ucum(unit), dict(attributes or {})
     if unit and code != unit:
         told["unit_in_source"] = unit
     return Datastream(
-        datastream_id=f"{station}/{name}" if station else name,
+        datastream_id=key or (f"{station}/{name}" if station else name),
         observed_property=name,
         unit=code,
         object_id=station,
         title=title,
-        categories=categories,
         attributes=told,
     )
 
