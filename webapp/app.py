@@ -8,6 +8,7 @@ from webapp import errors, security, tiles, writing
 from webapp.api import api
 from webapp.city import ServedCity, Settings
 from webapp.pages import pages
+from webapp.series import series
 
 
 def build(settings: Settings) -> Flask:
@@ -22,7 +23,7 @@ def build(settings: Settings) -> Flask:
     app.extensions["cim"] = city
     errors.install(app)
     security.install(app)
-    for part in (pages, api, writing.writing, tiles.tiles):
+    for part in (pages, api, series, writing.writing, tiles.tiles):
         app.register_blueprint(part)
     tiles.install(app, city)
     return app

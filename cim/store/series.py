@@ -238,13 +238,18 @@ def _blocks(number: int, times: Times, results: Results, load_id: int) -> list[R
     return rows
 
 
-def datastreams(db: Dialect, clearance: str, of: tuple[str, str] | None) -> list[dict[str, Any]]:
+def datastreams(
+    db: Dialect, clearance: str, of: tuple[str, str] | None = None, only: int | None = None
+) -> list[dict[str, Any]]:
     """Every datastream that a reader of that clearance may see; see `Store.datastreams`."""
     rank = access_rank(clearance)
     owner = "coalesce(od.id, s.dataset_id)"
-    mine, values = "", []
+    mine = ""
+    values: list[Any] = []
     if of is not None:
         mine, values = " AND s.object_id = ? AND coalesce(od.name, d.name) = ?", [of[1], of[0]]
+    if only is not None:
+        mine, values = f"{mine} AND s.number = ?", [*values, only]
     rows = db.run(
         f"SELECT s.number, s.datastream_id, d.name, {', '.join(f's.{each}' for each in _TOLD)},"
         " o.oid, (SELECT min(b.first) FROM observation AS b WHERE b.number = s.number"

@@ -181,9 +181,9 @@ class Store:
         return rasters_of(self._db, self.folder / "coverages", clearance)
 
     def datastreams(
-        self, clearance: str = "secret", oid: int | None = None
+        self, clearance: str = "secret", oid: int | None = None, number: int | None = None
     ) -> list[dict[str, Any]]:
-        """Time series that a reader of that clearance may see, of one object if `oid` is given.
+        """Time series that a reader of that clearance may see; of one object, or that number.
 
         Columns of `schema.DATASTREAM_COLUMNS`, with ``datastream`` (the number that
         `observations` wants), ``dataset`` and the object's ``oid`` (None if it is not there).
@@ -192,7 +192,7 @@ class Store:
         if oid is not None:
             row = describing.stored(self._db, oid, clearance)
             of = (str(self._db.run(_DATASET, [row["dataset_id"]])[0][0]), str(row["object_id"]))
-        return series.datastreams(self._db, clearance, of)
+        return series.datastreams(self._db, clearance, of, number)
 
     def observations(
         self, datastream: int, start: int = -LATEST, end: int = LATEST

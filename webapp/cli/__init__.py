@@ -18,6 +18,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "loads": ("cities", "What was loaded into a city, when and by whom."),
         "undo": ("cities", "Undo a load."),
         "query": ("reading", "Select objects and write them in a format of your choice."),
+        "series": ("observing", "Time series: what there is, and what was observed."),
         "show": ("reading", "Everything about one object."),
         "run": ("running", "Run an analysis."),
         "doctor": ("examining", "Examine files before loading them."),
