@@ -72,6 +72,24 @@ export interface CityObject extends ObjectRef {
   bbox: [number, number, number, number] | null;
 }
 
+export interface Datastream {
+  datastream: number;
+  observed_property: string;
+  /** UCUM code, empty if unknown. */
+  unit: string;
+  /** If results are words: what each number stands for. */
+  categories: string[];
+  count: number;
+}
+
+export interface Observations {
+  /** How many there are; fewer are given if that draws the same line. */
+  count: number;
+  /** Milliseconds since 1970 in UTC. */
+  times: number[];
+  results: (number | null)[];
+}
+
 export interface Hit extends ObjectRef {
   dataset: string;
   position: [number, number] | null;
@@ -115,6 +133,13 @@ export const getScene = (): Promise<SceneJson> => request("/api/scene");
 export const getLayers = (): Promise<LayerInfo[]> => request("/api/layers");
 export const getObject = (oid: number, signal?: AbortSignal): Promise<CityObject> =>
   request(`/api/objects/${oid}`, { signal });
+
+export async function getDatastreams(oid: number, signal?: AbortSignal): Promise<Datastream[]> {
+  return (await request<{ datastreams: Datastream[] }>(`/api/datastreams?object=${oid}`, { signal })).datastreams;
+}
+
+export const getObservations = (datastream: number, points: number, signal?: AbortSignal): Promise<Observations> =>
+  request(`/api/datastreams/${datastream}/observations?max_points=${points}`, { signal });
 
 export async function search(text: string, signal?: AbortSignal): Promise<Hit[]> {
   const answer = await request<{ hits: Hit[] }>(`/api/search?q=${encodeURIComponent(text)}&limit=20`, { signal });

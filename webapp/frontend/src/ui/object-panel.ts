@@ -1,6 +1,7 @@
 import { ApiError, getObject, type CityObject, type ObjectRef } from "../api";
 import { el, fill, icon, iconButton } from "../dom";
 import { known, language, moment, number, t } from "../i18n";
+import { seriesSection } from "./series-chart";
 import { valueList, valueText } from "./values";
 
 export interface ObjectPanelEvents {
@@ -86,6 +87,7 @@ export class ObjectPanel {
       el("div", { class: "panel-actions" }, object.position ? fly : null, badge(object.status, "status")),
       el("h3", {}, t("object.summary")),
       facts(this.keyFacts(object)),
+      this.series(object),
       this.attributes(object),
       this.relations("object.parents", object.parents, object.parents.length),
       this.relations("object.children", object.children, object.children_count),
@@ -115,6 +117,18 @@ export class ObjectPanel {
   private attributes(object: CityObject): HTMLElement | null {
     if (Object.keys(object.attributes ?? {}).length === 0) return null;
     return section(t("object.attributes"), true, valueList(object.attributes));
+  }
+
+  /** A place for the object's time series, which come by themselves. */
+  private series(object: CityObject): HTMLElement {
+    const place = el("div", {});
+    const signal = this.pending?.signal;
+    if (signal) {
+      seriesSection(object.oid, signal)
+        .then((section) => fill(place, section))
+        .catch(() => signal.aborted || fill(place, el("p", { class: "quiet" }, t("series.failed"))));
+    }
+    return place;
   }
 
   private relations(title: "object.parents" | "object.children", items: ObjectRef[], count: number): HTMLElement | null {

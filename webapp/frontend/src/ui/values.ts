@@ -54,9 +54,22 @@ function asMeasure(value: unknown): string | null {
   return unit ? `${valueText(amount)} ${unitText(unit)}` : valueText(amount);
 }
 
-const UNITS: Record<string, string> = { m2: "m²", m3: "m³", Cel: "°C", deg: "°", "1": "" };
+const UNITS: Record<string, string> = {
+  m2: "m²",
+  m3: "m³",
+  Cel: "°C",
+  deg: "°",
+  "1": "",
+  "m3/s": "m³/s",
+  "ug/m3": "µg/m³",
+  "W/m2": "W/m²",
+  "W.h/m2": "Wh/m²",
+  "kW.h": "kWh",
+  "[cft_i]/s": "ft³/s",
+  "[ft_i]": "ft",
+};
 
 /** A UCUM code as people write it. */
-function unitText(unit: unknown): string {
+export function unitText(unit: unknown): string {
   return UNITS[String(unit)] ?? String(unit);
 }
