@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -139,13 +140,15 @@ class Stream(Iterator[Chunk]):
             self.crs = meta["crs"] or ""
             self.geometry_type = str(meta["geometry_type"] or "Unknown")
             shape_at = len(reader.schema) - 1
-            for batch in reader:
-                geometry, unreadable = read_shapes(batch.column(shape_at))
-                names = unique_names(batch.schema.names[1:shape_at])
-                columns = readable(names, batch.columns[1:shape_at], self._log)
-                table = pa.RecordBatch.from_arrays(columns, names)
-                numbers = np.asarray(batch.column(0), np.int64)
-                yield Chunk(table, geometry, numbers, unreadable)
+            yield from map(partial(self._chunk, shape_at), reader)  # keeps none of them
+
+    def _chunk(self, shape_at: int, batch: pa.RecordBatch) -> Chunk:
+        geometry, unreadable = read_shapes(batch.column(shape_at))
+        names = unique_names(batch.schema.names[1:shape_at])
+        columns = readable(names, batch.columns[1:shape_at], self._log)
+        table = pa.RecordBatch.from_arrays(columns, names)
+        numbers = np.asarray(batch.column(0), np.int64)
+        return Chunk(table, geometry, numbers, unreadable)
 
     def _without_arrow(self) -> Iterator[Chunk]:
         address = self._address

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -103,7 +104,7 @@ def planned_reading(
                 _some(layer.first.table),
             )
         )
-        steps.append((layer, plan, place))
+        steps.append((layer.chunks, plan, place))
     totals = [layer.total for layer in layers]
     return PlannedReading(
         crs=crs,
@@ -169,18 +170,23 @@ def _mixed(layer: str, own: str, crs: str) -> Finding:
 
 
 def _batches(
-    path: Path, steps: Sequence[tuple[OpenLayer, Plan, Location]], crs: str, log: Log
+    path: Path,
+    steps: Sequence[tuple[Callable[[], Iterator[Chunk]], Plan, Location]],
+    crs: str,
+    log: Log,
 ) -> Iterator[Batch]:
     try:
-        for layer, plan, place in steps:
-            for chunk in layer.chunks():
-                batch = shape(plan, _placed(chunk, place, crs), log)
-                if len(batch):
-                    yield batch
+        for chunks, plan, place in steps:
+            # by map, which unlike a loop does not keep a chunk while the next one is read
+            yield from filter(len, map(partial(_shaped, plan, place, crs, log), chunks()))
         if not log.kept:
             raise refuse(path, *_nothing(path, log))
     finally:
         log.close()
+
+
+def _shaped(plan: Plan, place: Location, crs: str, log: Log, chunk: Chunk) -> Batch:
+    return shape(plan, _placed(chunk, place, crs), log)
 
 
 def _nothing(path: Path, log: Log) -> tuple[str, str]:

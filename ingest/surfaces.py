@@ -78,6 +78,8 @@ def _end_of_rings(wkb: bytes, at: int, rings: int, size: int) -> int:
 def upright(geometry: Shapes) -> NDArray[np.bool_]:
     """(n,) which MultiPolygons Z stand in space: their polygons overlap in plan or are walls."""
     found: NDArray[np.bool_] = np.asarray(shapely.get_type_id(geometry) == _MULTIPOLYGON)
+    if not found.any():
+        return found
     found &= shapely.has_z(geometry)
     found &= shapely.get_num_geometries(geometry) > 1
     found[found] = ~np.asarray(shapely.is_valid(geometry[found]))

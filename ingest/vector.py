@@ -72,6 +72,7 @@ def _opened(layer: Address, log: Log, *, only: bool) -> OpenLayer | None:
         return None
     if not only:  # many open layers would hold as many files and chunks
         stream.close()
+    whole = chain([first], stream)  # lets go of what was taken
     return OpenLayer(
         name=layer.name,
         names=(layer.name, layer.path.stem) if layer.alone else (layer.name,),
@@ -79,7 +80,7 @@ def _opened(layer: Address, log: Log, *, only: bool) -> OpenLayer | None:
         crs=stream.crs,
         crs_source=layer.crs_source if stream.crs else "",
         first=first,
-        chunks=(lambda: chain([first], stream)) if only else (lambda: Stream(layer, log)),
+        chunks=(lambda: whole) if only else (lambda: Stream(layer, log)),
         total=layer.total,
     )
 
