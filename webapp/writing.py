@@ -52,6 +52,7 @@ def _check_writable() -> None:
 @writing.get("/vocabulary")
 def vocabulary() -> Response:
     """What objects, fields and rasters of a file may become."""
+    datasets = served().store.datasets(served().clearance)
     return answer(
         {
             "crs": served().store.crs_name,
@@ -64,7 +65,7 @@ def vocabulary() -> Response:
                 for each in OBJECT_COLUMNS
                 if each.name not in MADE_BY_READERS
             ],
-            "datasets": [each["dataset"] for each in served().store.datasets()],
+            "datasets": [each["dataset"] for each in datasets],
             "networks": list(NETWORKS),
             "kinds": list(COVERAGE_KINDS),
         }
