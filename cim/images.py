@@ -16,7 +16,7 @@ from rasterio.windows import Window
 
 from cim.cog import BLOCK, write_cog
 from cim.errors import InputError
-from cim.model import CityModel, Coverage
+from cim.model import CityModel, Coverage, access_rank
 from cim.store.coverages import sha256_of
 
 PIECE: Final = 16_000_000
@@ -119,6 +119,8 @@ class Made:
     kind: str
     band: str
     unit: str = ""
+    beside: tuple[Coverage, ...] = ()
+    """Rasters it was made of, beside the one on whose grid it is."""
 
 
 def made_coverage(
@@ -126,8 +128,10 @@ def made_coverage(
 ) -> tuple[Coverage, Mapping[str, float]]:
     """A coverage on the grid of another from windows of numbers, and the sums over it.
 
-    `pieces` may be lazy; NaN is unknown. The sums: cells, known, total, minimum, maximum.
+    `pieces` may be lazy; NaN is unknown. The sums: cells, known, total, minimum, maximum. It is
+    as secret as what it was made of, whose names its band keeps.
     """
+    sources = (like, *made.beside)
     plain, target = work / f"{made.band}.plain.tif", work / f"{made.band}.tif"
     known, total, low, high = 0, 0.0, np.inf, -np.inf
     with rasterio.open(like.path) as source:
@@ -147,12 +151,14 @@ def made_coverage(
                     low, high = min(low, float(there.min())), max(high, float(there.max()))
     write_cog(plain, target, exact=False)
     plain.unlink()
-    band = {"name": made.band, "dtype": "float32", "nodata": "nan"}
+    band: dict[str, Any] = {"name": made.band, "dtype": "float32", "nodata": "nan"}
+    band["sources"] = [each.name for each in sources]
     band |= {"unit": made.unit} if made.unit else {}
     limits = {"minimum": low if known else None, "maximum": high if known else None}
     coverage = replace(
         like, name=made.name, kind=made.kind, path=target, bands=({**band, **limits},),
         sha256=sha256_of(target),
+        access=max((each.access for each in sources), key=access_rank),
     )  # fmt: skip
     sums = {"known": known, "total": total, "minimum": low, "maximum": high}
     return coverage, sums | {"cells": like.width * like.height}

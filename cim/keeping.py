@@ -4,6 +4,7 @@ One load, so all of it or nothing. It stands on record with the analysis, its pa
 version of the city that it was about, and is undone like any other.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -55,7 +56,7 @@ def keep(store: Store, result: Result, dataset: str, *, overwrite: bool = False)
         raise InputError("the result has nothing to keep", where=result.analysis, hint=hint)
     known = {str(each["dataset"]): each for each in store.datasets()}
     if result.found is None:
-        source = _own_dataset(result, dataset, known.get(dataset))
+        source = _own_dataset(result, dataset, known)
     elif dataset in known:
         source = _as_it_is(known[dataset])
     else:
@@ -77,14 +78,37 @@ def keep(store: Store, result: Result, dataset: str, *, overwrite: bool = False)
     return Kept(dataset, opened.id, counts.new, counts.changed, counts.same)
 
 
-def _own_dataset(result: Result, name: str, known: dict[str, Any] | None) -> Dataset:
-    """The data set of an analysis' rasters."""
-    uri = f"result:{result.key}"
-    if known is not None and not str(known.get("uri", "")).startswith("result:"):
+def _own_dataset(result: Result, name: str, known: Mapping[str, dict[str, Any]]) -> Dataset:
+    """The data set of an analysis' rasters, with the credits of what they were made of."""
+    there = known.get(name)
+    if there is not None and not str(there.get("uri", "")).startswith("result:"):
         raise ConflictError(
             f"the data set {name!r} was loaded from a file", hint="keep the result by another name"
         )
-    return Dataset(name, uri=uri, reader=result.analysis)
+    made_of = {
+        str(each)
+        for coverage in result.coverages
+        for band in coverage.bands
+        for each in band.get("sources", ())
+    }
+    sources = [
+        dataset
+        for called, dataset in known.items()
+        if any(each == called or each.startswith(f"{called}/") for each in made_of)
+    ]
+    sources += [there] if there else []
+    return Dataset(
+        name,
+        uri=f"result:{result.key}",
+        reader=result.analysis,
+        licence=_joined(sources, "licence"),
+        attribution=_joined(sources, "attribution"),
+    )
+
+
+def _joined(datasets: Iterable[Mapping[str, Any]], field: str) -> str:
+    told = {part for each in datasets for part in str(each.get(field) or "").split("; ")}
+    return "; ".join(sorted(told - {""}))
 
 
 def _as_it_is(known: dict[str, Any]) -> Dataset:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 SIDE_BY_SIDE: Final = 0.2
 """Share of the smaller raster above which two lie on each other and are two pictures."""
 
-INDICES: Final = re.compile(r"(?<![a-z])(m?ndwi|ndvi|ndbi|evi|savi|change)(?![a-z])", re.IGNORECASE)
+ACRONYMS: Final = ("NDVI", "NDWI", "MNDWI", "NDBI", "EVI", "SAVI")
+"""Indices that are known by these letters, in every language."""
+
+INDICES: Final = re.compile(rf"(?<![a-z])({'|'.join(ACRONYMS)}|change)(?![a-z])", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -30,8 +33,9 @@ class Picture:
     coverages: list[Coverage] = field(default_factory=list)
 
     def title(self, of_layer: str) -> str:
-        """The layer's title with what tells the picture from others."""
-        return " ".join(each for each in (of_layer, self.label, self.day) if each)
+        """The layer's title with what tells the picture from others; NDVI says it all."""
+        told = "" if self.label in ACRONYMS else of_layer
+        return " ".join(each for each in (told, self.label, self.day) if each)
 
 
 def pictures(store: "Store", layer: Layer, clearance: str) -> dict[str, Picture]:
@@ -73,7 +77,9 @@ def _label(coverage: Coverage) -> str:
     if coverage.kind != "index":
         return ""
     named = INDICES.search(f"{band_name(coverage)} {coverage.name}")
-    return named[0].upper() if named else coverage.name.partition("/")[0]
+    if not named:
+        return coverage.name.partition("/")[0]
+    return "change" if named[0].lower() == "change" else named[0].upper()
 
 
 def band_name(coverage: Coverage) -> str:

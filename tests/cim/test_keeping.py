@@ -40,14 +40,18 @@ def whole(coverage: Coverage) -> Coverage:
     return replace(coverage, sha256=sha256_of(coverage.path))
 
 
+def image(path: Path, day: date, nir: int = 3500, access: str = "public") -> Coverage:
+    """A satellite image of one colour."""
+    bands = np.stack([np.full((40, 40), each, np.uint16) for each in (400, 700, 500, nir)])
+    names = ["blue", "green", "red", "nir"]
+    return whole(
+        shown.raster(path, bands, CORNER, 10, "imagery", valid_from=day, names=names, access=access)
+    )
+
+
 @pytest.fixture
 def scene(store: Store, tmp_path: Path) -> Store:
-    bands = np.stack([np.full((40, 40), each, np.uint16) for each in (400, 700, 500, 3500)])
-    image = shown.raster(
-        tmp_path / "s2.tif", bands, CORNER, 10, "imagery", valid_from=date(2024, 6, 1),
-        names=["blue", "green", "red", "nir"],
-    )  # fmt: skip
-    put(store, Dataset("s2", attribution="Them"), whole(image))
+    put(store, Dataset("s2", attribution="Them"), image(tmp_path / "s2.tif", date(2024, 6, 1)))
     return store
 
 
@@ -106,6 +110,25 @@ def test_another_result_joins_the_data_set_and_ends_nothing(scene: Store) -> Non
         keep(scene, result, "indices")
     names = [each.name for each in scene.coverages()]
     assert names == ["s2", "indices/NDVI 2024-06-01", "indices/NDWI 2024-06-01"]
+
+
+def test_who_is_credited_for_the_image_is_credited_for_what_was_made_of_it(scene: Store) -> None:
+    keep(scene, ANALYSES["spectral_index"].run(scene, {}), "greenness")
+    (made,) = (each for each in scene.datasets() if each["dataset"] == "greenness")
+    assert made["attribution"] == "Them"
+
+
+def test_what_is_made_of_a_secret_image_is_secret(scene: Store, tmp_path: Path) -> None:
+    later = image(tmp_path / "later.tif", date(2025, 6, 1), 3400, "secret")
+    put(scene, Dataset("later", attribution="Others"), later)
+    keep(scene, ANALYSES["land_change"].run(scene, {}), "changes")
+    (change,) = (each for each in scene.coverages() if each.kind == "index")
+    assert change.access == "secret"
+    (made,) = (each for each in scene.datasets() if each["dataset"] == "changes")
+    assert made["attribution"] == "Others; Them"
+    keep(scene, ANALYSES["spectral_index"].run(scene, {"day": "2024-06-01"}), "changes")
+    (both,) = (each for each in scene.datasets() if each["dataset"] == "changes")
+    assert (both["coverages"], both["attribution"]) == (2, "Others; Them")
 
 
 def test_a_data_set_from_a_file_is_not_taken_over(scene: Store) -> None:

@@ -81,11 +81,25 @@ def test_plants_are_green_and_bare_ground_is_brown(tmp_path, value, color):
 def test_an_index_has_a_legend_in_both_languages(tmp_path):
     store = city(tmp_path, "n", level(0.5), "index", names=["NDVI"], valid_from=DAY)
     found = listed(store)["index-ndvi-2024-06-01"]
-    assert (found["title"], found["title_zh"]) == ("Index NDVI 2024-06-01", "指数 NDVI 2024-06-01")
+    assert (found["title"], found["title_zh"]) == ("NDVI 2024-06-01", "NDVI 2024-06-01")
     assert len(found["legend"]) == 6
     assert found["legend"][-1] == {
         "color": "#0b5a24", "label": "Very dense (0.9)", "label_zh": "极茂密植被（0.9）",
     }  # fmt: skip
+
+
+def test_indices_without_a_name_of_their_own_are_told_by_their_data_set(tmp_path):
+    store = city(tmp_path, "绿视", level(0.5), "index", names=["green"])
+    found = listed(store)["index"]
+    assert (found["title"], found["title_zh"]) == ("Index 绿视", "指数 绿视")
+
+
+def test_change_grows_from_dark_to_light(tmp_path):
+    values = np.tile(np.linspace(0, 0.4, 100, dtype=np.float32), (100, 1))
+    store = city(tmp_path, "c", values, "index", names=["change"], valid_from=DAY)
+    found = listed(store)["index-change-2024-06-01"]
+    assert found["title_zh"] == "指数 change 2024-06-01"
+    assert found["legend"][0] == {"color": "#20262e", "label": "0", "label_zh": "0"}
 
 
 @pytest.mark.parametrize(("name", "scale"), [("NDWI", ramps.WETNESS), ("NDBI", ramps.BUILT)])

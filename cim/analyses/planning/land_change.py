@@ -112,7 +112,7 @@ def land_change(  # noqa: PLR0913, PLR0917  one argument for each parameter
         limit = threshold if threshold is not None else _limit(files, bands, deviations)
         changed = _Changed(np.zeros(files[0].shape, np.uint8), limit)
         days = [each.valid_from.isoformat() if each.valid_from else "?" for each in pair]
-        made = Made(f"change {days[0]} {days[1]}", "index", "change")
+        made = Made(f"change {days[0]} {days[1]}", "index", "change", beside=pair[1:])
         coverage, _ = made_coverage(pair[0], made, _measured(files, bands, changed), work)
         shapes = changed.areas(files[0], geodesy.authority(city.crs), pair[0].crs, min_area)
     table = _table(shapes, coverage, pair, geodesy.authority(city.crs))
