@@ -1,7 +1,7 @@
 """Where the coordinates of a model without CRS are, by comparing drawn lengths with stated ones."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -68,7 +68,11 @@ def site_of(drawing: Drawing, options: ReadOptions) -> Site:
         raise ParamError(problem, where="length_unit", hint=", ".join(UNITS))
     metres, share = _metres_per_unit(drawing)
     if not options.crs:
-        return Site(findings=(_crs_missing(drawing, metres, share),))
+        missing = _crs_missing(drawing, metres, share)
+        if not options.anchor:
+            return Site(findings=(missing,))
+        drawn = missing.code == "schematic_coordinates"
+        return Site(findings=(replace(missing, severity="warning", hint=""),) if drawn else ())
     boxes = np.column_stack([drawing.nodes, drawing.nodes])
     place = locate("", "", options.crs, boxes)
     system = horizontal(named_crs(place.crs)) if place.crs not in OFFSET_SYSTEMS else None
@@ -78,7 +82,9 @@ def site_of(drawing: Drawing, options: ReadOptions) -> Site:
     scale = UNITS[options.length_unit] / own if options.length_unit else 1.0
     if scale != 1.0:
         place = locate("", "", options.crs, boxes * scale)
-    findings = [*place.findings, *_contradictions(drawing, metres / scale, share, own, options)]
+    findings = _contradictions(drawing, metres / scale, share, own, options)
+    if not any(each.code == "schematic_coordinates" for each in findings):
+        findings = [*place.findings, *findings]  # a drawing lies where its user says
     return Site(place.crs, "user", scale, tuple(findings))
 
 
@@ -128,7 +134,7 @@ def _crs_missing(drawing: Drawing, metres: float, share: float) -> Finding:
     )
     if share < TRUE_TO_SCALE:
         message = "its coordinates are a drawing, not a map: stated and drawn lengths do not fit"
-        hint = "put surveyed coordinates into [COORDINATES], then set the CRS"
+        hint = "put surveyed coordinates into [COORDINATES], or say where it lies with an anchor"
         return Finding("error", "schematic_coordinates", message, hint, evidence)
     unit = _unit_of(metres) or f"units of {metres:.4g} m"
     message = f"{what}; the coordinates are true to scale, in {_spelled(unit)}"
