@@ -194,14 +194,14 @@ class TestSecrets:
     def test_are_masked_in_answers(
         self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(Store, "datasets", lambda _: [{"dataset": "a", "uri": self.URL}])
+        monkeypatch.setattr(Store, "datasets", lambda *_: [{"dataset": "a", "uri": self.URL}])
         assert "geh3im" not in client.get("/api/datasets").text
 
     def test_folders_of_the_machine_are_not_told(
         self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(
-            Store, "datasets", lambda _: [{"dataset": "a", "uri": "file:///home/li/a.shp"}]
+            Store, "datasets", lambda *_: [{"dataset": "a", "uri": "file:///home/li/a.shp"}]
         )
         assert client.get("/api/datasets").get_json() == [{"dataset": "a", "uri": "file:a.shp"}]
 
