@@ -64,6 +64,19 @@ def test_every_layer_is_listed_with_its_legend(pages: Pages, sample_app: Served)
     assert twin.page.locator("#layers .legend li").count() == entries
 
 
+def test_a_raster_lies_on_the_ground_with_its_legend(pages: Pages, sample_app: Served) -> None:
+    listed = sample_app.get("api/layers")
+    raster = next(each for each in listed if each["id"].startswith("population"))
+    twin = Twin.open(pages, sample_app, "zh")
+    before = twin.shot("imagery")
+    assert twin.page.locator("#layers .imagery + .legend").count() == 0
+    twin.page.locator("#imagery").select_option(raster["id"])
+    twin.settle()
+    labels = twin.page.locator("#layers .imagery + .legend li").all_inner_texts()
+    assert labels == [each["label_zh"] for each in raster["legend"]]
+    assert difference(before, twin.shot("population")) > 0.1
+
+
 def test_a_click_on_a_building_shows_what_is_known_of_it(pages: Pages, sample_app: Served) -> None:
     building = an_object(sample_app, "Building", "height > 25")
     twin = Twin.open(pages, sample_app)
