@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cim.errors import InputError
+from cim.errors import ParamError
 
 Times = NDArray[np.int64]
 Results = NDArray[np.float64]
@@ -87,14 +87,14 @@ def instant(text: str, where: str = "time") -> int:
 
     Raises
     ------
-    InputError
+    ParamError
         If it is none.
     """
     try:
         return microseconds(datetime.fromisoformat(text.strip()))
     except ValueError:
         hint = "such as 2024-05-01 or 2024-05-01T08:00+08:00"
-        raise InputError(f"{text[:40]!r} is no moment", where=where, hint=hint) from None
+        raise ParamError(f"{text[:40]!r} is no moment", where=where, hint=hint) from None
 
 
 def iso(time: int) -> str:

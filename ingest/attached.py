@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from cim.errors import NotFoundError
+from cim.errors import ConflictError, NotFoundError, ParamError
 from cim.model import Batch, Finding
 from cim.series import Series
 from cim.store import Store
@@ -28,10 +28,8 @@ class Attachment:
 
         Raises
         ------
-        NotFoundError
-            If the one object that is named is not there.
-        ConflictError
-            If several data sets have one of that name.
+        ParamError
+            If the one object that is named is not there, or several are called so.
         """
         self._seen.update(each.datastream.datastream_id for each in batch.series)
         self.observations += sum(map(len, batch.series))
@@ -73,8 +71,8 @@ class Attachment:
             try:
                 row = self.store.describe(self.store.find(name))
                 self._found[key] = (row["dataset"], row["object_id"])
-            except NotFoundError:
+            except (NotFoundError, ConflictError) as error:
                 if not each:
-                    raise
+                    raise ParamError(error.problem, where="object", hint=error.hint) from error
                 self._found[key] = None
         return self._found[key]

@@ -83,9 +83,10 @@ def open_rows(path: Path, encoding: str, log: Log) -> Iterator[pa.RecordBatch]:
         path, sep=separator, names=names, skiprows=skipped, dtype=str, encoding=encoding,
         chunksize=_CHUNK, skip_blank_lines=True, engine="c",
     )  # fmt: skip
-    for chunk in chunks:
-        columns = [typed(pa.array(chunk[name], pa.string(), from_pandas=True)) for name in names]
-        yield pa.RecordBatch.from_arrays(columns, names)
+    with chunks:
+        for chunk in chunks:
+            texts = [pa.array(chunk[name], pa.string(), from_pandas=True) for name in names]
+            yield pa.RecordBatch.from_arrays([typed(each) for each in texts], names)
 
 
 def _odd_header(path: Path, encoding: str) -> tuple[list[str], str, int] | None:

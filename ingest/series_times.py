@@ -75,6 +75,9 @@ _ZONED: Final = r"(?i)(\d\s*Z|\d\s*[+-]\d{2}:?\d{2}|UTC|GMT)$"
 _MIDNIGHT: Final = r"[ T]24:00"
 _OFFSET: Final = re.compile(r"(?:UTC|GMT)?\s*([+-]?\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
 
+_MOST: Final = 0.8
+"""Part of the texts that a format must read; the others are not understood."""
+
 UNKNOWN: Final = np.iinfo(np.int64).min
 """Stands for a moment that nobody understands."""
 
@@ -279,7 +282,8 @@ def _some(texts: pa.Array) -> pa.Array:
 
 def _is_zoned(texts: pa.Array) -> bool:
     some = _some(texts)
-    return len(some) > 0 and bool(pc.all(pc.match_substring_regex(some, _ZONED)).as_py())
+    zoned = pc.match_substring_regex(some, _ZONED)
+    return len(some) > 0 and float(np.asarray(zoned).mean()) >= _MOST
 
 
 def _has_time_of_day(texts: pa.Array) -> bool:
@@ -295,20 +299,22 @@ def _reading(texts: pa.Array) -> tuple[str, bool] | None:
     if not len(some) or not pc.any(pc.match_substring_regex(some, r"\d")).as_py():
         return None
     for form in _FORMATS:
-        if _fits(some, form):
+        if _share(some, form) >= _MOST:
             return form, False
     for rest in _TWO_WAYS:
         for sign in "/-":
-            day = f"%d{sign}%m{sign}%Y {rest}".strip()
-            month = f"%m{sign}%d{sign}%Y {rest}".strip()
-            fits = [form for form in (day, month) if _fits(some, form)]
-            if fits:
-                return fits[0], len(fits) > 1
+            forms = [
+                f"{day} {rest}".strip() for day in (f"%d{sign}%m{sign}%Y", f"%m{sign}%d{sign}%Y")
+            ]
+            shares = [_share(some, form) for form in forms]
+            if max(shares) >= _MOST:
+                return forms[int(np.argmax(shares))], shares[0] == shares[1]
     return None
 
 
-def _fits(texts: pa.Array, form: str) -> bool:
-    return bool((_parsed(texts, form) != UNKNOWN).all())
+def _share(texts: pa.Array, form: str) -> float:
+    """Which part of the texts can be read so."""
+    return float((_parsed(texts, form) != UNKNOWN).mean())
 
 
 def _parsed(texts: pa.Array, form: str) -> Times:

@@ -61,7 +61,7 @@ def span(start: str, end: str) -> tuple[int, int]:
 
     Raises
     ------
-    InputError
+    ParamError
         If one of them is no moment.
     """
     return (

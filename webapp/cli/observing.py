@@ -35,7 +35,7 @@ _LISTED = ("dataset", "datastream_id", "observed_property", "unit", "object_id",
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False),
               help="File to write; else standard output.")  # fmt: skip
 def series(city: str, datastream: str, as_json: bool, **asked: Any) -> None:
-    """Time series of a city: what there is, and what was observed.
+    """Time series: what there is, and what was observed.
 
     DATASTREAM is its identifier, DATASET/IDENTIFIER or its number; without it all are listed.
     """
