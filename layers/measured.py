@@ -28,13 +28,13 @@ MOST_DANGERS: Final = 10
 CODED: Final = frozenset({"land_cover", "hazard", "other"})
 """Kinds that may be codes."""
 
-FROM_NOTHING: Final = frozenset({"night_lights", "population"})
-"""Kinds of which there is nothing at 0, and seldom much."""
+FROM_NOTHING: Final = MappingProxyType({"night_lights": 99.8, "population": 98.0})
+"""Kinds of which there is nothing at 0, and the percentile that is much; towns are small dots."""
 
 SPREAD_OVER: Final[Mapping[str, tuple[Sequence[str], float]]] = MappingProxyType(
     {
         "hazard": (ramps.DANGER, 1.0),
-        "night_lights": (ramps.LIGHTS, 2.0),
+        "night_lights": (ramps.LIGHTS, 3.0),
         "population": (ramps.PEOPLE, 2.0),
         "surface": (ramps.HEIGHTS, 1.0),
     }
@@ -124,7 +124,7 @@ def _scale(about: _About) -> Scale:
         palette = _palette(paths[0])
         if codes and (palette or (len(codes) <= most and about.kind != "other")):
             return _classes(about, codes, palette)
-    return _quantity(about, _limits(seen, from_nothing=about.kind in FROM_NOTHING))
+    return _quantity(about, _limits(seen, about.kind))
 
 
 def _quantity(about: _About, limits: tuple[float, float]) -> Ramp:
@@ -192,10 +192,10 @@ def _hex(colour: Iterable[int]) -> str:
     return "#" + bytes(colour).hex()
 
 
-def _limits(seen: NDArray[np.float32], *, from_nothing: bool) -> tuple[float, float]:
-    if from_nothing:
+def _limits(seen: NDArray[np.float32], kind: str) -> tuple[float, float]:
+    if kind in FROM_NOTHING:
         seen = seen[seen > 0]
     if not len(seen):
         return (0.0, 1.0)
-    low, high = np.percentile(seen, SPREAD)
-    return (0.0 if from_nothing else float(low), float(high))
+    low, high = np.percentile(seen, (SPREAD[0], FROM_NOTHING.get(kind, SPREAD[1])))
+    return (0.0 if kind in FROM_NOTHING else float(low), float(high))

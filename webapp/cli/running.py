@@ -90,7 +90,7 @@ def _show(rows: "pd.DataFrame") -> None:
 
 def _told(kept: Kept) -> str:
     if kept.load is None:
-        return f"{kept.dataset} has all of it already; nothing has changed"
+        return f"nothing in {kept.dataset} had to change"
     return f"load {kept.load}: {kept.dataset}, {kept.new:,} new, {kept.changed:,} changed"
 
 
