@@ -2,9 +2,10 @@
 
 import sqlite3
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -46,7 +47,12 @@ def open_aequilibrae(path: Path, options: ReadOptions, work: Path) -> Reading:
     log = Log()
     database = _unpacked(path, work, log)
     with gdal_said(path, log):
-        tables = {name: _table(database, name) for name in _layers(database)}
+        tables = {name: _table(path, database, name) for name in _layers(database)}
+    for name, needed in _NEEDED.items():
+        missing = needed - set(tables.get(name, ()))
+        if missing:
+            problem = f"its table {name} is not there or lacks {', '.join(sorted(missing))}"
+            raise refuse(path, problem, "save the project again with AequilibraE")
     links = tables["links"]
     crs = links.crs.to_string() if links.crs is not None else ""
     place = locate(crs, "file" if crs else "", options.crs, shapely.bounds(links.geometry))
@@ -59,6 +65,15 @@ def open_aequilibrae(path: Path, options: ReadOptions, work: Path) -> Reading:
         rejected=log.rejected,
         findings=log.findings,
     )
+
+
+_NEEDED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "links": frozenset({"link_id", "a_node", "b_node", "link_type"}),
+        "nodes": frozenset({"node_id"}),
+    }
+)
+"""Columns without which there is no network."""
 
 
 def _unpacked(path: Path, work: Path, log: Log) -> Path:
@@ -86,11 +101,14 @@ def _layers(database: Path) -> list[str]:
     return [name for name in ("links", "nodes", "zones") if name in there]
 
 
-def _table(database: Path, name: str) -> Any:
+def _table(path: Path, database: Path, name: str) -> Any:
     """A table with its shapes; values are SQLite's own, which its declared types may belie."""
     shapes = pyogrio.read_dataframe(database, layer=name, columns=[], fid_as_index=True)
-    with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as opened:
-        rows = pd.read_sql_query(f'SELECT rowid AS fid, * FROM "{name}"', opened)
+    try:
+        with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as opened:
+            rows = pd.read_sql_query(f'SELECT rowid AS fid, * FROM "{name}"', opened)
+    except (sqlite3.Error, pd.errors.DatabaseError) as error:
+        raise refuse(path, f"its database is damaged: {error}", "get it again") from error
     rows = rows.drop(columns=["geometry", "ogc_fid"], errors="ignore").set_index("fid")
     return shapes.join(rows).reset_index(drop=True)
 

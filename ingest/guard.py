@@ -65,6 +65,24 @@ def about(file: Path) -> Iterator[None]:
         raise SourceError(problem, where=file.name, hint="please report this file") from error
 
 
+@contextmanager
+def laid_out(file: Path, kind: str) -> Iterator[None]:
+    """What is missing in nested data, or of another kind than expected, refuses the `file`.
+
+    Raises
+    ------
+    SourceError
+        That says that it is no sound file of that `kind`.
+    """
+    try:
+        yield
+    except CimError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        problem = f"it is not laid out as {kind} is: {type(error).__name__}: {str(error)[:200]}"
+        raise SourceError(problem, where=file.name, hint="get or export it again") from error
+
+
 def _system_error(error: OSError, name: str) -> CimError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return StoreError("the disk is full", where=name, hint="make room and load it again")

@@ -17,6 +17,7 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from pyproj import CRS
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.vrt import WarpedVRT
@@ -77,7 +78,7 @@ def careful(path: Path) -> Iterator[None]:
             yield
     except CimError:
         raise
-    except (RasterioError, OSError, ValueError) as error:
+    except (RasterioError, CPLE_BaseError, OSError, ValueError) as error:  # copies raise it bare
         reason = str(error.__cause__ or error).strip().replace(str(path), path.name)
         raise refuse(path, f"cannot be read as a raster: {reason[:200]}", COPY_AGAIN) from None
 

@@ -15,6 +15,7 @@ from shapely.geometry import shape
 from cim.model import Batch, Finding
 from cim.series import Results, Series
 from ingest.features import Log
+from ingest.guard import laid_out
 from ingest.reader import Reader, Reading, ReadOptions, refuse
 from ingest.series_times import ASSUMED_ZONE, in_utc, moments, zone
 from ingest.stations import Chronicle, Station, series_batch, stream, zone_unknown
@@ -44,22 +45,28 @@ def open_sensorthings(path: Path, options: ReadOptions, work: Path) -> Reading: 
         raise refuse(path, f"it is no whole JSON: {error}", "ask for it again") from error
     log = Log()
     found = _Found(path.stem, log)
-    if isinstance(content, dict) and isinstance(content.get("requests"), list):
-        found.take_batch(content["requests"])
-    else:
-        found.take_page(content)
+    with laid_out(path, "SensorThings"):
+        if isinstance(content, dict) and isinstance(content.get("requests"), list):
+            found.take_batch(content["requests"])
+        else:
+            found.take_page(content)
     if not found.things and not found.streams:
         hint = "ask for Things with $expand=Locations,Datastreams($expand=Observations)"
         raise refuse(path, "no Thing, Datastream or Observation is in it", hint)
     return Reading(
         crs=options.crs or "EPSG:4326",
         crs_source="user" if options.crs else "format",
-        batches=_batches(found, options, log),
+        batches=_checked(path, _batches(found, options, log)),
         total=len(found.things),
         encoding="utf-8",
         rejected=log.rejected,
         findings=log.findings,
     )
+
+
+def _checked(path: Path, batches: Iterator[Batch]) -> Iterator[Batch]:
+    with laid_out(path, "SensorThings"):
+        yield from batches
 
 
 @dataclass(slots=True)

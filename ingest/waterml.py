@@ -13,6 +13,7 @@ import pyarrow as pa
 from cim.model import Batch, Finding
 from cim.series import Series
 from ingest.features import Log
+from ingest.guard import laid_out
 from ingest.reader import Reader, Reading, ReadOptions, refuse
 from ingest.series_times import ASSUMED_ZONE, in_utc, moments, zone
 from ingest.stations import Chronicle, Station, series_batch, station_objects, stream, zone_unknown
@@ -31,22 +32,23 @@ def open_waterml(path: Path, options: ReadOptions, work: Path) -> Reading:  # no
         If it is none, or no site is in it.
     """
     log = Log()
-    try:
+    with laid_out(path, "WaterML"):
         listed = orjson.loads(path.read_bytes())["value"]["timeSeries"]
         crs = str(listed[0]["sourceInfo"]["geoLocation"]["geogLocation"].get("srs", "EPSG:4326"))
-    except (orjson.JSONDecodeError, KeyError, TypeError, IndexError) as error:
-        raise refuse(
-            path, f"it is no whole WaterML answer: {error!r}", "ask for it again"
-        ) from error
     return Reading(
         crs=options.crs or crs,
         crs_source="user" if options.crs else "file",
-        batches=_Answer(listed, options, log).batches(),
+        batches=_batches(path, _Answer(listed, options, log)),
         encoding="utf-8",
         rejected=log.rejected,
         findings=log.findings,
         attribution="U.S. Geological Survey",
     )
+
+
+def _batches(path: Path, answer: "_Answer") -> Iterator[Batch]:
+    with laid_out(path, "WaterML"):
+        yield from answer.batches()
 
 
 class _Answer:
@@ -131,7 +133,8 @@ def open_sites(path: Path, options: ReadOptions, work: Path) -> Reading:  # noqa
     SourceError
         If no column says where the sites are.
     """
-    table = pd.read_csv(path, sep="\t", comment="#", dtype=str, encoding="utf-8-sig")
+    with laid_out(path, "RDB"):
+        table = pd.read_csv(path, sep="\t", comment="#", dtype=str, encoding="utf-8-sig")
     table = table.iloc[1:].reset_index(drop=True)  # the line below the names says how wide they are
     wanted = ("site_no", "dec_lat_va", "dec_long_va")
     if not set(wanted) <= set(table.columns):
@@ -142,6 +145,9 @@ def open_sites(path: Path, options: ReadOptions, work: Path) -> Reading:  # noqa
     stations = []
     for at, row in enumerate(table.to_dict("records")):
         told = {str(key): value.strip() for key, value in row.items() if isinstance(value, str)}
+        if "site_no" not in told:
+            log.reject(f"row {at + 1}", "no_number", "the site has no number", str(told))
+            continue
         stations.append(
             Station(
                 told["site_no"], told.get("station_nm", ""), float(x[at]), float(y[at]),
