@@ -18,6 +18,7 @@ from cim.model import Finding
 from ingest.encoding import Encoding, canonical, dbf_encoding
 from ingest.features import Log
 from ingest.gdal_layers import Address, gdal_said
+from ingest.guard import UNPACKING
 from ingest.legible import as_utf8
 from ingest.mapinfo import legible
 from ingest.reader import ReadOptions, refuse
@@ -177,7 +178,7 @@ def _declares_surfaces(path: Path) -> bool:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as file:
             declared = file.execute("SELECT geometry_type_name FROM gpkg_geometry_columns")
             return any(str(name).upper() in SURFACES for (name,) in declared)
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         return False  # GDAL tells what is wrong with it
 
 
@@ -197,7 +198,7 @@ def _unpacked(path: Path, work: Path) -> list[Path]:
                 name = PurePosixPath(_name(each))
                 # own folder names: those in the file may lead anywhere
                 _extract(packed, each, work / str(folders.index(name.parent)) / name.name)
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+    except UNPACKING as error:
         raise refuse(path, f"it cannot be unpacked: {error}", "zip it again") from None
     found = sorted(each for each in work.rglob("*") if each.suffix.lower() in ZIPPED_SUFFIXES)
     if not found:
@@ -230,5 +231,5 @@ def holds_features(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as packed:
             return any(each.lower().endswith(ZIPPED_SUFFIXES) for each in packed.namelist())
-    except (zipfile.BadZipFile, OSError):
+    except UNPACKING:
         return False

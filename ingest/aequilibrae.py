@@ -18,6 +18,7 @@ from ingest import osm_tags
 from ingest.connections import lengths
 from ingest.features import Log
 from ingest.gdal_layers import gdal_said
+from ingest.guard import UNPACKING
 from ingest.inp import is_known
 from ingest.reader import Reader, Reading, ReadOptions, refuse
 from ingest.referencing import locate
@@ -87,7 +88,7 @@ def _unpacked(path: Path, work: Path, log: Log) -> Path:
             with packed.open(names[DATABASE]) as stream, (work / DATABASE).open("wb") as copy:
                 while block := stream.read(1 << 20):
                     copy.write(block)
-    except (zipfile.BadZipFile, OSError, RuntimeError, EOFError) as error:
+    except UNPACKING as error:
         raise refuse(path, f"it cannot be unpacked: {error}", "get it again") from error
     matrices = sorted(each for each in names if each.lower().endswith(MATRICES))
     if matrices:
@@ -206,7 +207,7 @@ def _recognised(path: Path) -> bool:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
             found = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             tables = {name for (name,) in found}
-    except (zipfile.BadZipFile, sqlite3.Error, OSError):
+    except (*UNPACKING, sqlite3.Error):
         return False
     return NEEDED | {"modes", "link_types"} <= tables
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ingest.band_names import OLI, SENTINEL_2, SPECTRAL, TM
+from ingest.guard import UNPACKING
 
 MOST_FILES: Final = 20_000
 """Files of a folder or an archive that are looked at."""
@@ -89,7 +90,7 @@ def listing(path: Path) -> Listing:
     """What is in a folder, a zip or a tar; nothing if it is none or damaged."""
     try:
         return Listing(path, tuple(_names(path)))
-    except (OSError, zipfile.BadZipFile, tarfile.TarError, ValueError, EOFError):
+    except (*UNPACKING, tarfile.TarError, ValueError):
         return Listing(path, ())
 
 

@@ -73,7 +73,8 @@ def gdal_said(path: Path, log: Log) -> Iterator[list[warnings.WarningMessage]]:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             yield said
-    except (RuntimeError, ValueError, OSError, pa.ArrowException) as error:
+    except (RuntimeError, ValueError, OSError, pa.ArrowException, UnboundLocalError) as error:
+        # the last is pyogrio's on a damaged .prj
         seen = fault(path)
         if seen:
             raise refuse(path, f"it cannot be read: {seen}", REMEDY) from error

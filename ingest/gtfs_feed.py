@@ -5,13 +5,14 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Final
+from typing import Final
 
 import pandas as pd
 
 from cim.model import Finding
 from ingest.encoding import canonical, detect
 from ingest.features import Log
+from ingest.guard import UNPACKING
 from ingest.reader import ReadOptions, refuse
 
 TABLES: Final = frozenset(
@@ -64,7 +65,7 @@ def members(path: Path) -> dict[str, str]:
         else:
             with zipfile.ZipFile(path) as packed:
                 names = packed.namelist()
-    except (zipfile.BadZipFile, OSError):
+    except UNPACKING:
         return {}
     texts = (each for each in names if each.lower().endswith(".txt") and "__MACOSX" not in each)
     return {PurePosixPath(each).stem.lower(): each for each in texts}
@@ -86,8 +87,8 @@ def read_feed(path: Path, options: ReadOptions, log: Log) -> Feed:
     found = members(path)
     encoding = ""
     tables = {}
-    for name, file in _opened(path, {key: found[key] for key in sorted(TABLES & found.keys())}):
-        table, encoding = _table(path, name, file, options, encoding)
+    for name, raw in _opened(path, {key: found[key] for key in sorted(TABLES & found.keys())}):
+        table, encoding = _table(path, name, raw, options, encoding)
         tables[name] = table
     if "stops" not in tables or not len(tables["stops"]):
         what = "is missing" if "stops" not in tables else "has no rows"
@@ -103,11 +104,10 @@ def read_feed(path: Path, options: ReadOptions, log: Log) -> Feed:
     return Feed(tables, encoding or "UTF-8")
 
 
-def _opened(path: Path, names: dict[str, str]) -> Iterator[tuple[str, IO[bytes]]]:
+def _opened(path: Path, names: dict[str, str]) -> Iterator[tuple[str, bytes]]:
     if path.is_dir():
         for name, file in names.items():
-            with (path / file).open("rb") as stream:
-                yield name, stream
+            yield name, (path / file).read_bytes()
         return
     try:
         with zipfile.ZipFile(path) as packed:
@@ -115,17 +115,15 @@ def _opened(path: Path, names: dict[str, str]) -> Iterator[tuple[str, IO[bytes]]
             if size > UNPACKED_LIMIT:
                 raise refuse(path, f"it unpacks to {size >> 30} GiB", "unpack and divide it")
             for name, file in names.items():
-                with packed.open(file) as stream:
-                    yield name, stream
-    except (zipfile.BadZipFile, RuntimeError, OSError, EOFError) as error:
+                yield name, packed.read(file)
+    except UNPACKING as error:
         raise refuse(path, f"it cannot be unpacked: {error}", "download it again") from error
 
 
 def _table(
-    path: Path, name: str, file: IO[bytes], options: ReadOptions, before: str
+    path: Path, name: str, raw: bytes, options: ReadOptions, before: str
 ) -> tuple[pd.DataFrame, str]:
     """(the table, its encoding); `before` is the encoding of the tables that came before."""
-    raw = file.read()
     encoding = _encoding(path, raw, options) or before
     try:
         table = pd.read_csv(

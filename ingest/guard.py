@@ -1,8 +1,12 @@
 """Around the reading of one file: a folder to work in, and one clear error if it goes wrong."""
 
 import errno
+import lzma
 import shutil
+import struct
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +15,12 @@ from typing import Final
 import numpy as np
 
 from cim.errors import CimError, InputError, SourceError, StoreError
+
+UNPACKING: Final = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, RuntimeError, UnicodeDecodeError, OverflowError),
+)
+"""What `zipfile` raises on damaged files, on some only while a file in them is read."""
 
 ASK_DOCTOR: Final = "`cim doctor` tells more"
 

@@ -17,6 +17,7 @@ from cim.errors import ParamError, SourceError
 from cim.model import Finding
 from ingest.coordinates import find_place
 from ingest.features import Log
+from ingest.guard import UNPACKING
 from ingest.planned import OpenLayer, planned_reading, unique_names
 from ingest.reader import Reader, Reading, ReadOptions, refuse
 from ingest.table import typed
@@ -116,8 +117,8 @@ def _grids(
     path: Path, options: ReadOptions, log: Log
 ) -> Iterator[tuple[str, list[list[Any]], Merged]]:
     """(name, rows of cells, merged ranges) of every sheet that is read."""
-    _refuse_bomb(path)
     try:
+        _refuse_bomb(path)
         with CalamineWorkbook.from_path(path) as book:
             for name in _chosen(path, book, options, log):
                 sheet = book.get_sheet_by_name(name)
@@ -126,7 +127,7 @@ def _grids(
     except PasswordError as error:
         hint = "save it without a password"
         raise refuse(path, "the workbook is protected by a password", hint) from error
-    except (CalamineError, OSError) as error:
+    except (CalamineError, *UNPACKING) as error:
         reason = " ".join(str(error).split())[:200]
         hint = "open it in a spreadsheet program and save it again as .xlsx"
         raise refuse(path, f"it cannot be read as a workbook: {reason}", hint) from error
