@@ -44,7 +44,9 @@ function chart(stream: Datastream, observed: Observations): HTMLElement {
     return el("p", { class: "quiet" }, t("series.empty"));
   }
   const [low, high] = [Math.min(...known), Math.max(...known)];
-  const told = (value: number): string => stream.categories[value] ?? `${number(value, 4)} ${unitText(stream.unit)}`.trim();
+  const digits = Math.min(Math.max(2 - Math.floor(Math.log10(high - low || 1)), 0), 6);
+  const told = (value: number): string =>
+    stream.categories[value] ?? `${number(value, digits)} ${unitText(stream.unit)}`.trim();
   const x = (time: number): number => (WIDTH * (time - start)) / (end - start || 1);
   const y = (value: number): number => HEIGHT - 4 - ((HEIGHT - 8) * (value - low)) / (high - low || 1);
   const words = t("series.told", {
