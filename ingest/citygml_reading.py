@@ -17,6 +17,7 @@ from ingest.citygml_assembly import Assembly
 from ingest.citygml_attributes import Reader
 from ingest.citygml_batch import batch_of
 from ingest.citygml_codelists import Codelists
+from ingest.citygml_dynamizers import dynamizers
 from ingest.citygml_faces import FACES, Faces
 from ingest.citygml_frame import Frame
 from ingest.citygml_geometry import Geometries, local_name
@@ -24,6 +25,7 @@ from ingest.citygml_objects import Walker
 from ingest.citygml_place import Srs
 from ingest.citygml_source import Source, head_of, sources_of
 from ingest.cityjson_objects import PROMOTED
+from ingest.features import Log
 from ingest.reader import Reading, ReadOptions, refuse
 from ingest.xml_stream import elements, explained, forget
 
@@ -158,6 +160,9 @@ class _File:
         """All batches; at the end the findings."""
         for source in self.sources:
             yield from self._text(source)
+            if head_of(source).dynamic:
+                log = Log(findings=self.reading.findings)
+                yield from dynamizers(source, MEMBERS, self.options, log)
         if not self.total:
             what = ", ".join(f"{name} {times}" for name, times in self.found.most_common(5))
             problem = f"it has no city objects; its root is {head_of(self.sources[0]).root}"

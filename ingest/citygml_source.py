@@ -138,6 +138,11 @@ class Head:
         opening = self.text[: self.text.find(">") + 1]
         return self.root == "CityModel" or "citygml" in opening.lower()
 
+    @property
+    def dynamic(self) -> bool:
+        """Whether it may hold Dynamizers: their namespace is declared at the root."""
+        return "/dynamizer/" in self.text[: self.text.find(">") + 1]
+
 
 def head_of(source: Source) -> Head:
     """The beginning of a text, from its root element on.

@@ -488,3 +488,46 @@ def test_many_observations_come_in_chunks(store: Store, tmp_path: Path) -> None:
     report = load(store, file)
     assert report.observations == 100_000
     assert told(store)["many/m4"][3][-1] == 20_003
+
+
+DYNAMIC = """<core:CityModel xmlns:core="http://www.opengis.net/citygml/3.0"
+ xmlns:bldg="http://www.opengis.net/citygml/building/3.0" xmlns:gml="http://www.opengis.net/gml/3.2"
+ xmlns:dyn="http://www.opengis.net/citygml/dynamizer/3.0">
+<core:cityObjectMember><bldg:Building gml:id="B1"><core:dynamizer><dyn:Dynamizer gml:id="D1">
+<dyn:attributeRef>//bldg:Building</dyn:attributeRef>
+<dyn:dynamicData><dyn:GenericTimeseries>
+<dyn:observationProperty>heat</dyn:observationProperty><dyn:uom>kWh</dyn:uom>
+{pairs}
+</dyn:GenericTimeseries></dyn:dynamicData></dyn:Dynamizer></core:dynamizer></bldg:Building>
+</core:cityObjectMember></core:CityModel>"""
+PAIR = """<dyn:timeValuePair><dyn:TimeValuePair><dyn:timestamp>2024-0{0}</dyn:timestamp>
+<dyn:doubleValue>{0}.5</dyn:doubleValue></dyn:TimeValuePair></dyn:timeValuePair>"""
+
+
+def test_dynamizer_is_a_series_of_the_object_around_it(store: Store, tmp_path: Path) -> None:
+    pairs = "".join(map(PAIR.format, (1, 2, 3)))
+    file = table(tmp_path, DYNAMIC.format(pairs=pairs), "b.gml")
+    report = load(store, file, time_zone="UTC", crs=cities.CRS)
+    months = [f"2024-0{month}-01T00:00" for month in (1, 2, 3)]
+    assert told(store) == {"D1/heat": ("heat", "kW.h", months, [1.5, 2.5, 3.5])}
+    assert store.datastreams(oid=store.find("B1"))[0]["attributes"] == {
+        "attributeRef": "//bldg:Building", "unit_in_source": "kWh",
+    }  # fmt: skip
+    assert "dynamizer_left_out" not in codes(report)
+
+
+def test_dynamizer_without_values_is_told(store: Store, tmp_path: Path) -> None:
+    report = load(store, table(tmp_path, DYNAMIC.format(pairs=""), "b.gml"), crs=cities.CRS)
+    assert "dynamizer_left_out" in codes(report)
+    assert store.datastreams() == []
+
+
+@realdata.real
+def test_dynamizer_of_the_ogc_example_has_its_twelve_months(tmp_path: Path) -> None:
+    name = "Building_CityGML3.0_with_Dynamizer_and_inline_Timeseries.gml"
+    store, _ = real(tmp_path, "EPSG:31468", f"citymodel/citygml/v3/{name}")
+    with store:
+        (stream,) = store.datastreams()
+        assert (stream["count"], stream["unit"]) == (12, "kW.h")
+        assert stream["oid"] is not None
+        assert values(store, "DiffuseIrradiationPerMonth")[0] == 1454.63

@@ -68,7 +68,7 @@ function chart(stream: Datastream, observed: Observations): HTMLElement {
   return el(
     "div",
     { class: "series-chart" },
-    el("div", { class: "series-scale" }, el("span", {}, told(high)), el("span", {}, told(low))),
+    el("div", { class: "series-scale" }, el("span", {}, `↑ ${told(high)}`), el("span", {}, `↓ ${told(low)}`)),
     picture,
     el("div", { class: "series-span" }, el("span", {}, day(start)), el("span", {}, day(end))),
     readout,
