@@ -1,10 +1,11 @@
-"""What the features reader costs beside the bare driver: CPU and memory for a million footprints.
+"""What reading and loading features cost beside the bare driver: a million footprints.
 
-    python benchmarks/bench_vector.py [features]
+    python benchmarks/bench_vector.py [features [all]]
 
 Both sides read the same GeoPackage in turn, each in a process of its own: the bare side
 iterates GDAL's Arrow batches, makes geometries of the WKB and data frames of the rest; the
-reader hands over batches of city objects.
+reader hands over batches of city objects. With ``all`` the load of the file into an empty city is
+timed too, beside GDAL copying it into another GeoPackage.
 """
 
 import re
@@ -19,6 +20,8 @@ import pandas as pd
 import pyogrio
 import shapely
 
+from cim.store import create_city
+from ingest import load_files
 from ingest.reader import ReadOptions
 from ingest.vector import VECTOR
 
@@ -79,6 +82,41 @@ def reader(path: Path) -> int:
         return sum(len(batch) for batch in reading)
 
 
+def copy(path: Path) -> int:
+    """Rows, streamed by GDAL into a new GeoPackage."""
+    rows = 0
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        pyogrio.open_arrow(path, use_pyarrow=True, batch_size=65_536) as (meta, reader),
+    ):
+        for batch in reader:
+            pyogrio.write_arrow(
+                batch,
+                Path(folder) / "copy.gpkg",
+                layer="copy",
+                driver="GPKG",
+                geometry_name=meta["geometry_name"],
+                geometry_type="Polygon",
+                crs=meta["crs"],
+                append=rows > 0,
+            )
+            rows += batch.num_rows
+    return rows
+
+
+def load(path: Path) -> int:
+    """Objects, loaded into an empty city."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        create_city(str(Path(folder) / "city"), "EPSG:4547") as store,
+    ):
+        (report,) = load_files(store, [path], options=ReadOptions(id_field="bid"))
+        return report.new
+
+
+SIDES = {"bare": bare, "reader": reader, "copy": copy, "load": load}
+
+
 def measure(side: str, path: Path) -> tuple[float, float, int]:
     """(CPU seconds, peak MB, rows) of one side in a process of its own."""
     out = subprocess.run(
@@ -90,30 +128,38 @@ def measure(side: str, path: Path) -> tuple[float, float, int]:
 def run_one(side: str, path: Path) -> None:
     """One measurement, printed for the parent."""
     before = time.process_time()
-    rows = {"bare": bare, "reader": reader}[side](path)
+    rows = SIDES[side](path)
     spent = time.process_time() - before
     # ru_maxrss would count what the parent held when it forked
     peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
     print(spent, int(peak[1]) / 1024 if peak else float("nan"), rows)
 
 
+def compare(path: Path, count: int, theirs: str, ours: str) -> None:
+    """Print CPU, memory and their ratio; the sides take turns."""
+    rounds = [(measure(theirs, path), measure(ours, path)) for _ in range(REPEATS)]
+    assert all(each[side][2] == count for each in rounds for side in (0, 1))
+    least = [min(each[side][0] for each in rounds) for side in (0, 1)]
+    for side, name in enumerate((theirs, ours)):
+        peak = min(each[side][1] for each in rounds)
+        print(f"{name:7} {least[side]:6.2f} s CPU  {peak:6.0f} MB")
+    print(f"ratio   {least[1] / least[0]:6.2f}")
+
+
 def main() -> None:
-    """Print CPU, memory and their ratio."""
+    """Reading beside the driver, and if wanted loading beside copying."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "buildings.gpkg"
         write_footprints(path, count)
-        rounds = [(measure("bare", path), measure("reader", path)) for _ in range(REPEATS)]
-    bare_cpu, reader_cpu = (min(each[side][0] for each in rounds) for side in (0, 1))
-    assert all(each[side][2] == count for each in rounds for side in (0, 1))
-    print(f"{count} footprints, 9 attributes, GeoPackage, minimum of {REPEATS}")
-    print(f"bare    {bare_cpu:6.2f} s CPU  {min(r[0][1] for r in rounds):6.0f} MB")
-    print(f"reader  {reader_cpu:6.2f} s CPU  {min(r[1][1] for r in rounds):6.0f} MB")
-    print(f"ratio   {reader_cpu / bare_cpu:6.2f}")
+        print(f"{count} footprints, 9 attributes, GeoPackage, minimum of {REPEATS}")
+        compare(path, count, "bare", "reader")
+        if "all" in sys.argv:
+            compare(path, count, "copy", "load")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
+    if len(sys.argv) == 3 and sys.argv[1] in SIDES:
         run_one(sys.argv[1], Path(sys.argv[2]))
     else:
         main()

@@ -30,6 +30,7 @@ from pyproj import CRS
 from cim.errors import ParamError, SchemaError, SourceError
 from ingest.connections import lengths
 from ingest.features import Log, shape
+from ingest.gdal_layers import CHUNK
 from ingest.plan import Plan
 from ingest.reader import ReadOptions
 from ingest.vector import GEOPARQUET, VECTOR
@@ -369,7 +370,7 @@ class TestGeometry:
         gpd.GeoDataFrame({"n": np.arange(count)}, geometry=shapes, crs="EPSG:4326").to_file(path)
         reading = VECTOR.open(path, ReadOptions(), tmp_path)
         sizes = [len(batch) for batch in reading]
-        assert sizes == [65_536, count - 65_536]
+        assert sizes == [CHUNK, CHUNK, count - 2 * CHUNK]
         assert reading.total == count
 
 
