@@ -109,9 +109,12 @@ def _numbers(texts: Sequence[bytes | None], faces: NDArray[np.int64]) -> NDArray
     """
     joined = b",".join(filter(None, texts))
     bare = joined.replace(b"null", b"-1").translate(None, b"[] \t\r\n")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # NumPy's, when it cannot read on
-        found = np.fromstring(bare, np.int64, sep=",") if bare else np.empty(0, np.int64)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # NumPy's, when it cannot read on
+            found = np.fromstring(bare, np.int64, sep=",") if bare else np.empty(0, np.int64)
+    except ValueError:  # NumPy's since 2.4
+        return None
     return found if len(found) == int(faces[_saying(texts)].sum()) else None
 
 
