@@ -138,4 +138,4 @@ def _times(rows: pd.DataFrame, offset: float) -> tuple[Times, int]:
     return (local - round(offset * 3600)) * SECOND, len(np.unique(year))
 
 
-EPW: Final = Reader("epw", "Weather for building simulation (EPW)", (".epw",), open_epw)
+EPW: Final = Reader("epw", "Weather (EPW)", (".epw",), open_epw)

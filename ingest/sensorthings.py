@@ -268,7 +268,7 @@ def _is_sensorthings(path: Path) -> bool:
 
 SENSORTHINGS: Final = Reader(
     "sensorthings",
-    "Sensors and observations (SensorThings)",
+    "SensorThings",
     (".json",),
     open_sensorthings,
     recognise=_is_sensorthings,

@@ -108,23 +108,22 @@ class Chronicle:
         return Series(datastream, times, results)
 
     def _look(self, seen: _Seen, times: Times, results: Results) -> None:
-        self._first = min(self._first, int(times.min()))
-        self._last = max(self._last, int(times.max()))
         self._empty += int(np.isnan(results).sum())
         seen.count += len(times)
-        joined = times if seen.last is None else np.append(np.int64(seen.last), times)
-        steps = np.diff(joined)
+        joined = times if seen.last is None else np.concatenate([[seen.last], times])
         seen.last = int(joined[-1])
-        if not len(steps):
-            return
-        ahead = steps[steps > 0]
-        if not seen.step and len(ahead):
-            seen.step = int(np.median(ahead))
-        seen.repeats += int((steps == 0).sum())
-        wide = ahead > 1.5 * seen.step
-        if wide.any():
-            seen.gaps += int(wide.sum())
-            seen.longest = max(seen.longest, int(ahead.max()))
+        steps = joined[1:] - joined[:-1]
+        least, most = (int(steps.min()), int(steps.max())) if len(steps) else (1, 0)
+        in_order = least > 0
+        low, high = (times[0], times[-1]) if in_order else (times.min(), times.max())
+        self._first, self._last = min(self._first, int(low)), max(self._last, int(high))
+        if not seen.step and most > 0:
+            seen.step = int(np.median(steps[steps > 0]))
+        if not in_order:
+            seen.repeats += int((steps == 0).sum())
+        if most > 1.5 * seen.step:
+            seen.gaps += int((steps > 1.5 * seen.step).sum())
+            seen.longest = max(seen.longest, most)
 
     def close(self) -> None:
         """Turns what was noticed into findings."""

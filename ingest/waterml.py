@@ -178,10 +178,10 @@ def _begins(path: Path) -> bytes:
 
 
 WATERML: Final = Reader(
-    "waterml", "River gauges (WaterML as JSON)", (".json", ".txt"), open_waterml,
+    "waterml", "WaterML", (".json", ".txt"), open_waterml,
     recognise=lambda path: _MARK in _begins(path),
 )  # fmt: skip
 NWIS_SITES: Final = Reader(
-    "nwis_sites", "Sites of the USGS (RDB)", (".rdb", ".txt"), open_sites,
+    "nwis_sites", "USGS sites", (".rdb", ".txt"), open_sites,
     recognise=lambda path: all(each in _begins(path) for each in _SITES),
 )  # fmt: skip

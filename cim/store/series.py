@@ -149,15 +149,17 @@ class SeriesLoad:
             if not self._keep:
                 self._close_blocks([each.number for each in self._seen.values()])
             after = self._digests("load_id <= ? AND closed_by IS NULL AND ? > 0")
+            others: list[tuple[str, _Stream, Row]] = []
             for key, stream in self._seen.items():
                 number = stream.number
                 told = _told(stream.latest)
                 as_before = before.get(number) == after.get(number)
-                if as_before:
+                if as_before and number in before:
                     self._restore_blocks(number)
                 if told != stream.before:
-                    self._replace_row(key, number, told)
+                    others.append((key, stream, told))
                 differing += not as_before or told != stream.before
+            self._replace_rows(others)
         return differing if self._keep else differing + self._end_absent()
 
     def _digests(self, where: str) -> dict[int, int]:
@@ -189,13 +191,19 @@ class SeriesLoad:
             [number, self._load_id],
         )
 
-    def _replace_row(self, key: str, number: int, told: Row) -> None:
-        self._close_rows([number])
+    def _replace_rows(self, others: Sequence[tuple[str, _Stream, Row]]) -> None:
+        """What is said of these datastreams is another thing than before, or new."""
+        self._close_rows([stream.number for _, stream, _ in others if stream.before is not None])
         (last,) = self._db.run("SELECT coalesce(max(id), 0) FROM datastream")[0]
-        row = (last + 1, number, self._dataset_id, key, *told, self._load_id)
-        self._db.insert("datastream", _ROW, [row])
+        rows = [
+            (int(last) + at, stream.number, self._dataset_id, key, *told, self._load_id)
+            for at, (key, stream, told) in enumerate(others, 1)
+        ]
+        self._db.insert("datastream", _ROW, rows)
 
     def _close_rows(self, numbers: Sequence[int]) -> None:
+        if not numbers:
+            return
         sql, values = self._db.among("number", list(numbers))
         self._db.run(
             f"UPDATE datastream SET closed_by = ? WHERE closed_by IS NULL AND {sql}",

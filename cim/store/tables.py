@@ -83,6 +83,7 @@ SERIES_TABLES: Final = (
     digest BIGINT NOT NULL,
     body {blob} NOT NULL
 )""",
+    "CREATE INDEX datastream_number ON datastream (number)",
     "CREATE INDEX datastream_object ON datastream (object_id)",
     "CREATE INDEX observation_key ON observation (number, first)",
 )
