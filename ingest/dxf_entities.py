@@ -223,7 +223,11 @@ class Walk:
 
     def text(self, raw: str) -> str:
         """Text as it is meant: escapes resolved, bytes that are no text marked."""
-        plain = decode_mif_to_unicode(decode_dxf_unicode(str(raw))).replace("\x00", "")
+        plain = raw.replace("\x00", "")
+        if "\\" in plain:
+            plain = decode_mif_to_unicode(decode_dxf_unicode(plain))
+        if plain.isascii():
+            return plain
         if _SURROGATES.search(plain):
             self.undecoded += 1
             plain = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", plain)

@@ -63,7 +63,10 @@ def _faces(mesh: Any) -> list[Points]:
 
 
 def _finite(vertices: Iterable[Any]) -> Points:
-    points = np.array([(each[0], each[1], each[2]) for each in vertices], np.float64)
+    return _checked(np.array([(each[0], each[1], each[2]) for each in vertices], np.float64))
+
+
+def _checked(points: Points) -> Points:
     if not len(points) or not np.isfinite(points).all():
         raise NoShapeError("a coordinate is NaN or infinite" if len(points) else "it has no points")
     return points
@@ -86,9 +89,9 @@ def as_area(faces: Sequence[Points]) -> Any:
 def _points(entity: Any, metre: float) -> tuple[Points, bool]:
     """The points along a line or curve, and whether it is closed."""
     if entity.dxftype() == "LWPOLYLINE" and not entity.has_arc and _is_upright(entity):
-        plain = np.array(entity.get_points("xy"), np.float64).reshape(-1, 2)
-        z = np.full(len(plain), float(entity.dxf.elevation))
-        return _finite(np.column_stack([plain, z])), bool(entity.closed)
+        points = np.array(entity.lwpoints.values, np.float64).reshape(-1, _PARTS)[:, :3]
+        points[:, 2] = float(entity.dxf.elevation)
+        return _checked(points), bool(entity.closed)
     if entity.dxftype() == "LINE":
         return _finite([entity.dxf.start, entity.dxf.end]), False
     try:
@@ -107,6 +110,10 @@ def _flat(path: Any, metre: float) -> Points:
     return _finite(path.flattening(distance, segments=4))
 
 
+_PARTS: Final = 5
+"""Numbers of a vertex: x, y, start width, end width, bulge."""
+
+
 def _is_upright(entity: Any) -> bool:
     return tuple(entity.dxf.extrusion) == (0.0, 0.0, 1.0)
 
@@ -119,7 +126,7 @@ def _line(points: Points, *, closed: bool, open_only: bool = False) -> Any:
     if len(points) < 2:
         raise NoShapeError("all its points are the same")
     ends = bool((points[0] == points[-1]).all())
-    ring = (closed or ends) and len(np.unique(points[:, :2], axis=0)) >= 3
+    ring = (closed or ends) and len(set(map(tuple, points[:, :2].tolist()))) >= 3
     if ring and not open_only:
         return shapely.Polygon(points)
     return shapely.LineString(np.vstack([points, points[:1]]) if ring and not ends else points)
