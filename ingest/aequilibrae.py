@@ -14,12 +14,12 @@ import pyogrio
 import shapely
 
 from cim.model import Batch, Finding
-from ingest import osm_tags
 from ingest.connections import lengths
 from ingest.features import Log
 from ingest.gdal_layers import gdal_said
 from ingest.guard import UNPACKING
 from ingest.inp import is_known
+from ingest.osm import tags as osm_tags
 from ingest.reader import Reader, Reading, ReadOptions, refuse
 from ingest.referencing import locate
 

@@ -21,7 +21,7 @@ from ingest.mojibake import repair
 from ingest.normalise import HIGHEST
 from ingest.reader import ReadOptions
 from ingest.referencing import named
-from ingest.series_times import zone
+from ingest.series.times import zone
 
 PROFILE = ".profile.toml"
 """How the names of mapping profiles end."""

@@ -11,7 +11,7 @@ from cim.model import Finding
 from cim.series import SECOND, Datastream, Times
 from ingest.features import Log
 from ingest.reader import Reader, Reading, ReadOptions, refuse
-from ingest.stations import Chronicle, Station, series_batch
+from ingest.series.stations import Chronicle, Station, series_batch
 
 _HEADER_LINES: Final = 8
 

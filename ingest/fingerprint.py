@@ -10,7 +10,7 @@ import orjson
 
 from cim import __version__
 from cim.store.coverages import sha256_of
-from ingest.cjj61_tables import TEXT_SUFFIXES, partner
+from ingest.cjj61.tables import TEXT_SUFFIXES, partner
 from ingest.delivery import Item
 from ingest.reader import Reader
 

@@ -17,8 +17,8 @@ from cim.series import Results, Series
 from ingest.features import Log
 from ingest.guard import laid_out
 from ingest.reader import Reader, Reading, ReadOptions, refuse
-from ingest.series_times import ASSUMED_ZONE, in_utc, moments, zone
-from ingest.stations import Chronicle, Station, series_batch, stream, zone_unknown
+from ingest.series.stations import Chronicle, Station, series_batch, stream, zone_unknown
+from ingest.series.times import ASSUMED_ZONE, in_utc, moments, zone
 
 Entity = Mapping[str, Any]
 

@@ -9,8 +9,8 @@ import shapely
 from cim.model import Finding
 from ingest.features import Log
 from ingest.inp import NetworkRows, parse, program, untold
-from ingest.inp_place import site_of
-from ingest.inp_swmm import CLOSED, SECTIONS, TOLD, Link, Model, Node
+from ingest.inp.place import site_of
+from ingest.inp.swmm import CLOSED, SECTIONS, TOLD, Link, Model, Node
 from ingest.reader import Reader, Reading, ReadOptions, refuse
 
 

@@ -15,8 +15,15 @@ from cim.series import Series
 from ingest.features import Log
 from ingest.guard import laid_out
 from ingest.reader import Reader, Reading, ReadOptions, refuse
-from ingest.series_times import ASSUMED_ZONE, in_utc, moments, zone
-from ingest.stations import Chronicle, Station, series_batch, station_objects, stream, zone_unknown
+from ingest.series.stations import (
+    Chronicle,
+    Station,
+    series_batch,
+    station_objects,
+    stream,
+    zone_unknown,
+)
+from ingest.series.times import ASSUMED_ZONE, in_utc, moments, zone
 
 _MARK: Final = b"timeSeriesResponseType"
 _SITES: Final = (b"agency_cd\t", b"\tsite_no")

@@ -37,9 +37,7 @@ Place = tuple[int, int, int]
 
 
 @tiles.get(PREFIX + "<identity>/<version>/<layer>/<z>/<x>/<name>")
-def tile(
-    identity: str, version: str, layer: str, z: str, x: str, name: str
-) -> Response:
+def tile(identity: str, version: str, layer: str, z: str, x: str, name: str) -> Response:
     """One tile of one layer of one version of the city."""
     y, _, suffix = name.partition(".")
     number, place = whole_number(version, "version"), _place(z, x, y)

@@ -12,7 +12,7 @@ import shapely
 
 from cim.model import Batch, Finding, Mesh, Rejection
 from ingest.amend import anchor
-from ingest.cityjson_document import uncollected
+from ingest.cityjson.document import uncollected
 from ingest.ifc.boreholes import Boreholes
 from ingest.ifc.buildings import Extent, Extents
 from ingest.ifc.georeference import Georeference, Statements, georeference

@@ -5,7 +5,7 @@ from pathlib import Path
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from ingest.cityjson_document import uncollected
+from ingest.cityjson.document import uncollected
 from ingest.ifc.extract import Extraction
 from ingest.ifc.kernels import shapes_of
 from ingest.ifc.limits import Limits

@@ -342,7 +342,7 @@ def test_the_user_says_an_encoding_that_the_file_does_not(tmp_path: Path) -> Non
 def test_many_members_make_batches_that_do_not_divide_families(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.citygml_reading.BATCH_ROWS", 4)
+    monkeypatch.setattr("ingest.citygml.reading.BATCH_ROWS", 4)
     cubes = [cube(f"b{n}", (500_000 + 20 * n, 5_400_000, 0)) for n in range(10)]
     _, batches = opened(saved(tmp_path, model(*cubes)))
     assert [len(batch) for batch in batches] == [4, 4, 2]

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from citygml_models import codes, cube, model, only, saved
 
-from ingest.citygml_classes import class_of
-from ingest.citygml_codelists import meanings
+from ingest.citygml.classes import class_of
+from ingest.citygml.codelists import meanings
 
 
 def said(folder: Path, more: str, version: str = "2.0") -> tuple[Any, dict[str, Any]]:

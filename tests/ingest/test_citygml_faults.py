@@ -172,7 +172,7 @@ def test_a_file_with_one_huge_member_is_read_in_little_memory(tmp_path: Path) ->
     code = (
         "import resource, sys; from pathlib import Path\n"
         "from ingest.citygml import CITYGML; from ingest.reader import ReadOptions\n"
-        "import ingest.citygml_reading, shapely\n"
+        "import ingest.citygml.reading, shapely\n"
         "used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before, path = used(), Path(sys.argv[1])\n"
         "(batch,) = CITYGML.open(path, ReadOptions(), path.parent)\n"

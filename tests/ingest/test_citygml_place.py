@@ -6,7 +6,7 @@ from citygml_models import JAPAN, codes, cube, land_use, model, only, polygon, s
 
 from ingest import amend
 from ingest.citygml import CITYGML
-from ingest.citygml_place import local, understood
+from ingest.citygml.place import local, understood
 from ingest.reader import ReadOptions
 
 DEGREES = (1e-5, 1e-5, 1.0)

@@ -12,8 +12,8 @@ from citygml_models import opened
 
 from cim.store import create_city
 from ingest import load_files
-from ingest.citygml_classes import OBJECTS
-from ingest.citygml_place import understood
+from ingest.citygml.classes import OBJECTS
+from ingest.citygml.place import understood
 
 FILES = realdata.below("citymodel/citygml", ".gml", ".xml") + realdata.below(
     "citymodel/plateau", ".gml"

@@ -9,10 +9,10 @@ from cityjson_models import CORNERS, CUBE, building, document, only, opened, sav
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import cityjson_text
-from ingest.cityjson_boundaries import Shape, flattened
-from ingest.cityjson_document import parsed
-from ingest.cityjson_text import UnevenError
+from ingest.cityjson import text as cityjson_text
+from ingest.cityjson.boundaries import Shape, flattened
+from ingest.cityjson.document import parsed
+from ingest.cityjson.text import UnevenError
 
 RING = st.lists(st.integers(0, 99_999), max_size=4)
 FACES = st.lists(st.lists(RING, max_size=3), max_size=3)

@@ -12,9 +12,9 @@ from workbooks import workbook
 from cim.errors import SourceError
 from cim.networks import UTILITY_ATTRIBUTES
 from cim.store import create_city
-from ingest import cjj61_tables
 from ingest.catalogue import reader_for
-from ingest.cjj61_words import device, network_of, section
+from ingest.cjj61 import tables as cjj61_tables
+from ingest.cjj61.words import device, network_of, section
 from ingest.load import load_files
 from ingest.reader import Reading, ReadOptions
 

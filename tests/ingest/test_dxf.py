@@ -10,9 +10,9 @@ from dxf_drawings import EAST, NORTH, at, blank, house, opened, saved, survey
 
 from cim.errors import SourceError
 from cim.store import create_city
-from ingest.cass import building_label
 from ingest.catalogue import reader_for
 from ingest.dxf import DXF
+from ingest.dxf.cass import building_label
 from ingest.load import load_files
 from ingest.reader import Reading, ReadOptions
 

@@ -11,8 +11,8 @@ import shapely
 
 from cim.errors import SourceError
 from cim.schema import CLASSES, NETWORKS
-from ingest import osm_tags
 from ingest.osm import OSM
+from ingest.osm import tags as osm_tags
 from ingest.reader import Reading, ReadOptions
 
 

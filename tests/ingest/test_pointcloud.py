@@ -14,8 +14,9 @@ from point_clouds import GROUND, HOUSE, ROOF, SOUTH, WEST, village, written
 
 from cim.errors import CimError, SourceError
 from cim.store import create_city
-from ingest import load_files, pointcloud_cells
+from ingest import load_files
 from ingest.pointcloud import POINTCLOUD
+from ingest.pointcloud import cells as pointcloud_cells
 from ingest.reader import Reading, ReadOptions
 
 

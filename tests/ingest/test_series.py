@@ -22,8 +22,8 @@ from ingest.catalogue import reader_for
 from ingest.doctor import examine
 from ingest.reader import ReadOptions
 from ingest.report import LoadReport
-from ingest.series_times import clock, in_utc, zone
-from ingest.series_units import name_and_unit, ucum
+from ingest.series.times import clock, in_utc, zone
+from ingest.series.units import name_and_unit, ucum
 
 
 @pytest.fixture
