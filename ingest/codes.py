@@ -58,6 +58,11 @@ def code_lists() -> tuple[CodeList, ...]:
     return tuple(_read(each.name[:-5], tomllib.loads(each.read_text("utf-8"))) for each in files)
 
 
+def code_list(name: str) -> CodeList:
+    """The list called `name`, such as ``cjj61_kind``."""
+    return next(each for each in code_lists() if each.name == name)
+
+
 def _name(file: Any) -> str:
     return str(file.name)
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ingest.attributes import network_named
+from ingest.codes import code_list
 
 POINT_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -76,60 +77,21 @@ LINE_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Column of a table of lines → what its header says."""
 
-_CODES: Final = """
-    water JS JY SS ZS JP ZJ XS LS JH
-    storm YS
-    sewer WS HS PS FS
-    gas RQ MQ YH TR
-    heat RL RS ZQ
-    power DL GD LD XH DC GG
-    telecom DX TX DH DS XX GB YD LT YX
-    other GY QQ QY YQ GQ BQ LQ DQ EY AQ JB QT ZH BM"""
 NETWORK_BY_CODE: Final[Mapping[str, str]] = MappingProxyType(
-    {code: words[0] for line in _CODES.split("\n") if (words := line.split()) for code in words[1:]}
+    {
+        code: network
+        for code, network in code_list("cjj61_kind").meanings.items()
+        if len(code) == 2 and code.isascii()
+    }
 )
 """Code of a kind of line → one of `schema.NETWORKS`."""
 
 GRAVITY: Final = frozenset({"storm", "sewer"})
 """Networks whose heights are of the inner bottom; of all others they are of the outer top."""
 
-MATERIALS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "ZT": "cast iron",
-        "G": "steel",
-        "T": "concrete",
-        "PE": "polyethylene",
-        "PVC": "polyvinyl chloride",
-        "BLG": "glass fibre reinforced plastic",
-        "QM": "ductile iron",
-        "ZS": "masonry",
-        "Z": "brick",
-        "S": "stone",
-        "SM": "asbestos cement",
-        "TC": "clay",
-        "TZ": "copper",
-        "VL": "aluminium conductor steel reinforced",
-        "GX": "optical fibre",
-    }
-)
-EMBEDDINGS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "ZM": "direct burial",
-        "GM": "duct",
-        "GK": "duct bank",
-        "GG": "trench",
-        "JK": "overhead",
-        "DM": "on the ground",
-        "SJ": "riser",
-        "XTD": "small passage",
-        "ZH": "utility tunnel",
-        "RF": "civil defence tunnel",
-        "JN": "inside a manhole",
-        "DG": "pipe jacking",
-        "SX": "under water",
-    }
-)
-"""Code of the standard → meaning; words are kept as they are."""
+MATERIALS: Final = code_list("cjj61_material").meanings
+EMBEDDINGS: Final = code_list("cjj61_embedding").meanings
+"""Code or word of the standard → meaning; other words are kept as they are."""
 
 SERVICES: Final[Mapping[str, str]] = MappingProxyType(
     {
