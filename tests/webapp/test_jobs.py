@@ -134,7 +134,7 @@ class TestMemory:
         (found,) = Jobs(tmp_path).all()
         assert (found.job, found.state, found.result) == (job.job, "done", job.result)
 
-    @pytest.mark.parametrize("server", [os.getpid(), 2**22 + 1])
+    @pytest.mark.parametrize("server", [os.getpid(), 2**22 + 1], ids=["this one", "one that ended"])
     def test_what_was_at_work_is_found_interrupted(
         self, tmp_path: Path, stage: Stage, server: int
     ) -> None:
