@@ -4,7 +4,7 @@ import { language, number, t } from "../i18n";
 import type { Asked, FileReport, Finding, Fix, Options, Vocabulary } from "./api";
 import { mappingTable } from "./mapping-view";
 import { optionsForm } from "./options-view";
-import { findingTitle, fixTitle, severityName } from "./words";
+import { findingAdvice, findingTitle, fixTitle, severityName } from "./words";
 
 export interface FileState {
   report: FileReport;
@@ -124,6 +124,7 @@ function findings(state: FileState, events: CheckEvents): HTMLElement | null {
 function findingRow({ report }: FileState, finding: Finding, at: number, events: CheckEvents): HTMLElement {
   const { severity, code, message, hint, evidence, fix } = finding;
   const title = findingTitle(finding);
+  const advice = findingAdvice(finding);
   const offered = Object.keys(fix).length ? proposal(report, finding) : null;
   return el(
     "li",
@@ -133,9 +134,10 @@ function findingRow({ report }: FileState, finding: Finding, at: number, events:
       "div",
       {},
       title ? el("strong", {}, title) : null,
+      advice ? el("p", {}, advice) : null,
       el("p", { class: title && language() === "zh" ? "quiet" : "" }, message),
       evidence ? el("p", { class: "evidence" }, t("load.evidence"), " ", evidence) : null,
-      hint && !offered ? el("p", { class: "quiet" }, hint) : null,
+      hint && !offered && !advice ? el("p", { class: "quiet" }, hint) : null,
       offered ? fixButton(report.path, offered, at, events) : null,
     ),
   );

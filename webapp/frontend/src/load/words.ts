@@ -5,6 +5,9 @@ import type { Finding, Options } from "./api";
 /** A few words for a finding; `""` where the page has none of its own. */
 export const findingTitle = (finding: Finding): string => known(`finding.${finding.code}`, "");
 
+/** What to do about it, where the page says so in its own language; the doctor's words are English. */
+export const findingAdvice = (finding: Finding): string => known(`advice.${finding.code}`, "");
+
 export const severityName = (severity: Finding["severity"]): string => t(`severity.${severity}`);
 
 export const rejectionReason = (code: string, reason: string): string => known(`rejection.${code}`, "") || reason;
