@@ -67,7 +67,7 @@ def _shapefile(path: Path, options: ReadOptions, log: Log) -> Address:
     if not options.encoding:
         log.findings += _encoding_findings(found)
     with gdal_said(path, log):
-        total = int(pyogrio.read_info(path, encoding=encoding)["features"])
+        total = int(pyogrio.read_info(path, ENCODING=encoding)["features"])
     return Address(path, str(path), path.stem, "", "sidecar", encoding, total, text=encoding)
 
 

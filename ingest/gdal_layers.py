@@ -47,6 +47,15 @@ class Address:
     text: str = ""
     """How its text is encoded, as far as it had to be found out."""
 
+    @property
+    def options(self) -> dict[str, str]:
+        """What the driver is told on opening.
+
+        pyogrio's own ``encoding`` is a setting of the thread: two layers that are open at once
+        would leave it set for what comes after them.
+        """
+        return {"ENCODING": self.encoding} if self.encoding else {}
+
 
 _REMEDIES: Final = (
     (
@@ -136,10 +145,10 @@ class Stream(Iterator[Chunk]):
         with pyogrio.open_arrow(
             address.location,
             layer=address.layer or None,
-            encoding=address.encoding or None,
             batch_size=CHUNK,
             return_fids=True,
             use_pyarrow=True,
+            **address.options,
         ) as (meta, reader):
             self.crs = meta["crs"] or ""
             self.geometry_type = str(meta["geometry_type"] or "Unknown")
@@ -160,11 +169,11 @@ class Stream(Iterator[Chunk]):
             page = pyogrio.read_dataframe(
                 address.location,
                 layer=address.layer or None,
-                encoding=address.encoding or None,
                 skip_features=self._done,
                 max_features=BATCH_SIZE,
                 fid_as_index=True,
                 on_invalid="ignore",
+                **address.options,
             )
             if page.empty:
                 return

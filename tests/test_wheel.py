@@ -58,11 +58,12 @@ def test_page_and_its_built_code_are_inside(wheel: zipfile.ZipFile) -> None:
 
 
 def test_every_data_file_of_the_packages_is_inside(wheel: zipfile.ZipFile, root: Path) -> None:
-    tracked = subprocess.run(
-        ["git", "ls-files", "cim", "ingest", "layers", "webapp"],
-        cwd=root, capture_output=True, text=True, check=True,
-    ).stdout.splitlines()  # fmt: skip
-    wanted = {name for name in tracked if not name.startswith("webapp/frontend/")}
+    wanted = {
+        str(path.relative_to(root))
+        for package in ("cim", "ingest", "layers", "webapp")
+        for path in (root / package).rglob("*")
+        if path.is_file() and not {"__pycache__", "frontend"} & set(path.parts)
+    }
     assert sorted(wanted - set(wheel.namelist())) == []
 
 
