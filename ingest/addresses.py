@@ -18,7 +18,7 @@ from cim.model import Finding
 from ingest.encoding import Encoding, canonical, dbf_encoding
 from ingest.features import Log
 from ingest.gdal_layers import Address, gdal_said
-from ingest.guard import UNPACKING
+from ingest.guard import UNPACKING, member_name
 from ingest.legible import as_utf8
 from ingest.mapinfo import legible
 from ingest.reader import ReadOptions, refuse
@@ -193,9 +193,9 @@ def _unpacked(path: Path, work: Path) -> list[Path]:
             members = [each for each in packed.infolist() if not each.is_dir()]
             if sum(each.file_size for each in members) > UNPACKED_LIMIT:
                 raise refuse(path, "it unpacks to more than 32 GiB", "unpack it, load its parts")
-            folders = sorted({PurePosixPath(_name(each)).parent for each in members})
+            folders = sorted({PurePosixPath(member_name(each)).parent for each in members})
             for each in members:
-                name = PurePosixPath(_name(each))
+                name = PurePosixPath(member_name(each))
                 # own folder names: those in the file may lead anywhere
                 _extract(packed, each, work / str(folders.index(name.parent)) / name.name)
     except UNPACKING as error:
@@ -211,19 +211,6 @@ def _extract(packed: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> 
     with packed.open(member) as source, target.open("wb") as out:
         while block := source.read(1 << 20):
             out.write(block)
-
-
-def _name(member: zipfile.ZipInfo) -> str:
-    """The member's name; Chinese Windows writes it in GBK without saying so."""
-    if member.flag_bits & 0x800 or member.filename.isascii():
-        return member.filename
-    raw = member.filename.encode("cp437", "replace")
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return member.filename
 
 
 def holds_features(path: Path) -> bool:

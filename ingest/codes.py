@@ -58,6 +58,7 @@ def code_lists() -> tuple[CodeList, ...]:
     return tuple(_read(each.name[:-5], tomllib.loads(each.read_text("utf-8"))) for each in files)
 
 
+@cache
 def code_list(name: str) -> CodeList:
     """The list called `name`, such as ``cjj61_kind``."""
     return next(each for each in code_lists() if each.name == name)

@@ -9,7 +9,7 @@ from cim.model import Finding
 from ingest.features import Log
 from ingest.inp import NetworkRows, parse, program, untold
 from ingest.inp.epanet import SECTIONS, TOLD, Link, Model, Node
-from ingest.inp.place import site_of
+from ingest.inp.place import placed, site_of
 from ingest.reader import Reader, Reading, ReadOptions, refuse
 
 
@@ -37,17 +37,7 @@ def open_epanet(path: Path, options: ReadOptions, work: Path) -> Reading:  # noq
     log.findings += site.findings
     rows = NetworkRows(model.network)
     _objects(model, rows, site.scale)
-    log.close()
-    return Reading(
-        site.crs,
-        site.crs_source,
-        rows.batches(),
-        total=len(rows.objects),
-        encoding=document.encoding,
-        length_unit="ft" if model.american else "m",
-        rejected=log.rejected,
-        findings=log.findings,
-    )
+    return placed(rows, site, document, log, american=model.american)
 
 
 def _objects(model: Model, rows: NetworkRows, scale: float) -> None:

@@ -22,6 +22,23 @@ UNPACKING: Final = (
 )
 """What `zipfile` raises on damaged files, on some only while a file in them is read."""
 
+_UTF8_NAME: Final = 0x800
+"""Flag of a member of a zip file whose name is UTF-8."""
+
+
+def member_name(member: zipfile.ZipInfo) -> str:
+    """The name of a file in a zip file; Chinese Windows writes it in GBK and does not say so."""
+    if member.flag_bits & _UTF8_NAME or member.filename.isascii():
+        return member.filename
+    raw = member.filename.encode("cp437", "replace")
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return member.filename
+
+
 ASK_DOCTOR: Final = "`cim doctor` tells more"
 
 

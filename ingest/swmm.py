@@ -9,7 +9,7 @@ import shapely
 from cim.model import Finding
 from ingest.features import Log
 from ingest.inp import NetworkRows, parse, program, untold
-from ingest.inp.place import site_of
+from ingest.inp.place import placed, site_of
 from ingest.inp.swmm import CLOSED, SECTIONS, TOLD, Link, Model, Node
 from ingest.reader import Reader, Reading, ReadOptions, refuse
 
@@ -38,17 +38,7 @@ def open_swmm(path: Path, options: ReadOptions, work: Path) -> Reading:  # noqa:
     log.findings += site.findings
     rows = NetworkRows(options.network or _network(model))
     _objects(model, rows, site.scale)
-    log.close()
-    return Reading(
-        site.crs,
-        site.crs_source,
-        rows.batches(),
-        total=len(rows.objects),
-        encoding=document.encoding,
-        length_unit="ft" if model.american else "m",
-        rejected=log.rejected,
-        findings=log.findings,
-    )
+    return placed(rows, site, document, log, american=model.american)
 
 
 def _network(model: Model) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
 from cim.errors import SourceError
+from ingest.guard import member_name
 
 LONGEST_NAME: Final = 120
 CHUNK: Final = 1 << 20
@@ -24,7 +25,6 @@ WORTH_CHECKING: Final = 1 << 20
 """Bytes from which the compression ratio of a member matters."""
 STREAMS: Final[Mapping[str, Callable[[Path], Any]]] = {".gz": gzip.open, ".bz2": bz2.open}
 ENCRYPTED: Final = 0x1
-UTF8_NAME: Final = 0x800
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def _check(name: str, members: list[zipfile.ZipInfo], limits: ArchiveLimits) -> 
 
 
 def _target(name: str, member: zipfile.ZipInfo, folder: Path, limits: ArchiveLimits | None) -> Path:
-    inner = _decoded(member)
+    inner = member_name(member)
     parts = PurePosixPath(inner).parts
     outside = inner.startswith("/") or "\\" in inner or re.match(r"[A-Za-z]:", inner)
     if outside or ".." in parts or not parts:
@@ -151,19 +151,6 @@ def _target(name: str, member: zipfile.ZipInfo, folder: Path, limits: ArchiveLim
     if len(parts) > (limits or ArchiveLimits()).depth:
         raise SourceError(f"{inner[:80]!r} lies too deep", where=name)
     return folder.joinpath(*(clean_name(each) for each in parts))
-
-
-def _decoded(member: zipfile.ZipInfo) -> str:
-    """The name inside; Chinese Windows writes it in GBK and does not say so."""
-    if member.flag_bits & UTF8_NAME or member.filename.isascii():
-        return member.filename
-    raw = member.filename.encode("cp437", "replace")
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return member.filename
 
 
 def _copy(packed: IO[bytes], written: IO[bytes], size: int, name: str) -> None:

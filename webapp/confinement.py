@@ -28,7 +28,4 @@ SETTINGS: Final = {
     "CPL_LOG": os.devnull,  # else it complains about each driver above that it does not have
 }
 
-
-def confine() -> None:
-    """Set the process up, before it imports anything that reads files."""
-    os.environ.update(SETTINGS)
+"""Environment of a process that reads uploads, set before it imports anything that reads files."""

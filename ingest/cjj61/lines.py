@@ -14,14 +14,13 @@ from ingest import values
 from ingest.cjj61.points import AGREE, BATCH_ROWS, TENTHS, Points, decimals
 from ingest.cjj61.tables import Survey, Table, networks, records
 from ingest.cjj61.words import (
-    EMBEDDINGS,
     GRAVITY,
-    MATERIALS,
     SERVICES,
     is_trench,
     kind_code,
     section,
 )
+from ingest.codes import code_list
 from ingest.features import Log
 from ingest.inp import is_known
 from ingest.reader import ReadOptions
@@ -291,8 +290,8 @@ def _attributes(row: dict[Any, Any], table: Table, known: dict[str, Any]) -> dic
         if row.get(key):
             kept[key] = int(row[key]) if str(row[key]).isdigit() else row[key]
     for key, words, target in (
-        ("material", MATERIALS, "material"),
-        ("embedding", EMBEDDINGS, "embedding"),
+        ("material", code_list("cjj61_material").meanings, "material"),
+        ("embedding", code_list("cjj61_embedding").meanings, "embedding"),
         ("service", SERVICES, "service_status"),
     ):
         if row.get(key):

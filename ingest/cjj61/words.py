@@ -5,7 +5,7 @@ Codes of kinds are those of the standard's appendix B; header spellings are thos
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -77,21 +77,16 @@ LINE_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Column of a table of lines → what its header says."""
 
-NETWORK_BY_CODE: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        code: network
-        for code, network in code_list("cjj61_kind").meanings.items()
-        if len(code) == 2 and code.isascii()
-    }
-)
-"""Code of a kind of line → one of `schema.NETWORKS`."""
+
+@cache
+def network_by_code() -> Mapping[str, str]:
+    """Code of a kind of line → one of `schema.NETWORKS`."""
+    meanings = code_list("cjj61_kind").meanings
+    return {code: each for code, each in meanings.items() if len(code) == 2 and code.isascii()}
+
 
 GRAVITY: Final = frozenset({"storm", "sewer"})
 """Networks whose heights are of the inner bottom; of all others they are of the outer top."""
-
-MATERIALS: Final = code_list("cjj61_material").meanings
-EMBEDDINGS: Final = code_list("cjj61_embedding").meanings
-"""Code or word of the standard → meaning; other words are kept as they are."""
 
 SERVICES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -157,7 +152,7 @@ def kind_code(text: str) -> str:
     """The CJJ 61 code at the start of `text`, such as JS of ``JS1024``; empty if there is none."""
     letters = _LETTERS.match(text)
     code = letters[1].upper() if letters else ""
-    return code if code in NETWORK_BY_CODE else ""
+    return code if code in network_by_code() else ""
 
 
 def network_of(text: str) -> str:
@@ -165,8 +160,8 @@ def network_of(text: str) -> str:
     bare = text.strip()
     if not bare:
         return ""
-    if bare.upper() in NETWORK_BY_CODE:
-        return NETWORK_BY_CODE[bare.upper()]
+    if bare.upper() in network_by_code():
+        return network_by_code()[bare.upper()]
     for word in (bare, bare[:2]):
         try:
             return network_named(word)

@@ -13,7 +13,9 @@ from pyproj import Geod
 from cim.errors import ParamError
 from cim.geodesy import OFFSET_SYSTEMS, horizontal, named_crs
 from cim.model import Finding
-from ingest.reader import ReadOptions
+from ingest.features import Log
+from ingest.inp import Document, NetworkRows
+from ingest.reader import Reading, ReadOptions
 from ingest.referencing import locate
 
 UNITS: Final[Mapping[str, float]] = MappingProxyType({"m": 1.0, "ft": 0.3048, "us-ft": 1200 / 3937})
@@ -86,6 +88,23 @@ def site_of(drawing: Drawing, options: ReadOptions) -> Site:
     if not any(each.code == "schematic_coordinates" for each in findings):
         findings = [*place.findings, *findings]  # a drawing lies where its user says
     return Site(place.crs, "user", scale, tuple(findings))
+
+
+def placed(
+    rows: NetworkRows, site: Site, document: Document, log: Log, *, american: bool
+) -> Reading:
+    """The reading of a model whose objects are in `rows`, lying at `site`."""
+    log.close()
+    return Reading(
+        site.crs,
+        site.crs_source,
+        rows.batches(),
+        total=len(rows.objects),
+        encoding=document.encoding,
+        length_unit="ft" if american else "m",
+        rejected=log.rejected,
+        findings=log.findings,
+    )
 
 
 def _metres_per_unit(drawing: Drawing) -> tuple[float, float]:
