@@ -27,5 +27,4 @@ SETTINGS: Final = {
     "PROJ_NETWORK": "OFF",
     "CPL_LOG": os.devnull,  # else it complains about each driver above that it does not have
 }
-
 """Environment of a process that reads uploads, set before it imports anything that reads files."""
